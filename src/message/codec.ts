@@ -1,0 +1,61 @@
+import type { NetworkError } from '../base/errors.js';
+import type { NetworkMessage } from './message.js';
+
+/** Bounds of what a decoder accepts. Every one has a row in docs/limits.md. */
+export interface DecodeLimits {
+  /** Bytes in a frame. @default 1 MiB (configurable to 16 MiB) */
+  readonly maxFrameBytes: number;
+  /** Nesting of objects and arrays inside a payload. @default 64 */
+  readonly maxDepth: number;
+  /** Keys in one object. @default 10,000 */
+  readonly maxKeys: number;
+  /** Messages in one frame. @default 4,096 */
+  readonly maxBatch: number;
+}
+
+export const DEFAULT_DECODE_LIMITS: DecodeLimits = {
+  maxFrameBytes: 1024 * 1024,
+  maxDepth: 64,
+  maxKeys: 10_000,
+  maxBatch: 4096,
+};
+
+/** One encoded message, ready to be joined with others into a frame. */
+export interface EncodedMessage {
+  readonly data: string | Uint8Array;
+  /** Bytes on the wire. */
+  readonly bytes: number;
+}
+
+export type Frame = string | Uint8Array;
+
+export interface InvalidMessage {
+  /** INVALID_MESSAGE, naming the field and its rule. */
+  readonly error: NetworkError;
+  /** The id of the broken message, if that much could be read. */
+  readonly id: string | undefined;
+}
+
+export interface DecodedFrame {
+  readonly messages: readonly NetworkMessage[];
+  /** Members of a batch that break a rule of the envelope; the others are delivered. */
+  readonly invalid: readonly InvalidMessage[];
+}
+
+/** Bytes ⇄ messages, pure and bounded. Siblings: json-codec, msgpack-codec. */
+export interface Codec {
+  readonly name: 'json' | 'msgpack';
+  /** The WebSocket subprotocol that selects it. */
+  readonly subprotocol: string;
+  /** Whether frames are bytes (a binary WebSocket frame) or text. */
+  readonly binary: boolean;
+  /** @throws NetworkError SERIALIZATION if the payload cannot be written (cycle, bigint, function, too deep) */
+  encode(message: NetworkMessage): EncodedMessage;
+  /** Joins 1 to maxBatch messages into one frame. */
+  join(parts: readonly EncodedMessage[]): Frame;
+  /**
+   * @param options.lazy payloads stay RawPayload, for relays
+   * @throws NetworkError DESERIALIZATION or TOO_LARGE if the frame as a whole is unusable, an empty batch included
+   */
+  decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame;
+}

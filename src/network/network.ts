@@ -1,0 +1,122 @@
+import type { NetworkError } from '../base/errors.js';
+import type { NodeId, Role } from '../base/names.js';
+import type { NetworkMessage } from '../message/message.js';
+
+/**
+ * A transport: moves messages between nodes. Everything above the transports is written against this
+ * contract and runs unchanged on `InMemoryNetwork` with virtual time.
+ *
+ * Guarantees of every implementation:
+ * - `send` is one way, FIFO per peer, best effort: a message may be lost with its connection, and only so.
+ *   (The chaos network may also lose, repeat and reorder: that is what it is for.)
+ * - Before `connected` nothing of a peer is delivered; after `disconnected` nothing is, until it connects again.
+ * - The handlers are called in the order of arrival, never inside a call of `send`.
+ * - After `stop` resolved no socket, timer or listener is left, and nothing is called any more.
+ */
+export interface Network {
+  readonly self: NodeId;
+  /** Listens and dials as configured; resolves once every listener is bound (dialling goes on behind). May be called once. */
+  start(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Queues the message for the peer named by `to`; for a node that dials, everything that is not for a peer of its
+   * own goes to the node that it dialled. Never throws for reasons of the network; never a promise per message.
+   * @throws NetworkError SERIALIZATION if the payload cannot be written
+   */
+  send(message: NetworkMessage): SendOutcome;
+  /** The same message to many peers, serialised once. Outcomes in the order of `peers`. */
+  sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[];
+  /** What arrives. One handler; set it before `start`. */
+  onMessage(handler: MessageSink): void;
+  /** Peers that come, go, and fall behind. */
+  onPeer(listener: (event: PeerEvent) => void): Disposable;
+  /** The node that this one dialled, while connected. */
+  readonly upstream: NodeId | undefined;
+  /** Those connected now. */
+  readonly peers: ReadonlyMap<NodeId, Peer>;
+  /**
+   * Ends the connection to a peer at once. If this node dialled it, it is dialled again (the way out of a
+   * connection that fell silent).
+   */
+  disconnect(peer: NodeId, reason: NetworkError): void;
+  /** Says goodbye, drains what is queued for at most `graceMs` (default 1,000), closes. Idempotent. */
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /** How long to wait for work and queues to drain, in milliseconds. @default 1000 */
+  readonly graceMs?: number;
+}
+
+/** `from` is the connection's authenticated node unless that peer is the leader, which relays for others. */
+export type MessageSink = (message: NetworkMessage, peer: Peer) => void;
+
+/** A connected, authenticated peer. */
+export interface Peer {
+  readonly node: NodeId;
+  readonly role: Role;
+  /** Random at each start of the peer's process: tells a restart from a reconnect. */
+  readonly instance: string;
+  /** The peer's netmgr version. */
+  readonly version: string;
+  /** Where it is, for people: `192.0.2.11:50122`, `unix`, `memory`. */
+  readonly address: string;
+  /** Which listener it came through: its name; `dial` for the node that we dialled. */
+  readonly listener: string;
+  /** What crossed this connection. */
+  readonly traffic: Readonly<Traffic>;
+  /** What the peer's side of the handshake said beside that: `hello` extras for a listener, `welcome` extras for a dialler. */
+  readonly greeting: Readonly<Record<string, unknown>>;
+}
+
+export interface Traffic {
+  messagesIn: number;
+  messagesOut: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Messages that were refused, unreadable or not sent. */
+  errors: number;
+}
+
+/** `queued` means handed to the connection's scheduler, no more. */
+export type SendOutcome = 'queued' | 'UNREACHABLE' | 'BACKPRESSURE' | 'TOO_LARGE' | 'STOPPED';
+
+export type PeerEvent =
+  | { readonly type: 'connected'; readonly peer: Peer }
+  /** `left`: it said goodbye. Otherwise the connection ended without one. */
+  | { readonly type: 'disconnected'; readonly peer: Peer; readonly left: boolean; readonly error: NetworkError }
+  /** A dial failed; the next follows in `retryInMs`. */
+  | {
+      readonly type: 'unreachable';
+      readonly address: string;
+      readonly error: NetworkError;
+      readonly attempt: number;
+      readonly retryInMs: number;
+    }
+  /** The dialled node refused us for good (name in use, other cluster, not allowed): dialling has ended. */
+  | { readonly type: 'refused'; readonly address: string; readonly error: NetworkError }
+  /** Stop producing for this peer until `drained`. */
+  | { readonly type: 'congested'; readonly peer: Peer }
+  | { readonly type: 'drained'; readonly peer: Peer };
+
+/**
+ * What a listening node is asked when a peer has authenticated and said hello, before `connected`.
+ * Returning an error refuses the peer, which is told code and message.
+ */
+export type Admission = (candidate: Candidate) => NetworkError | AdmissionGranted;
+
+export interface AdmissionGranted {
+  /** Extra fields of the welcome. */
+  readonly welcome?: Readonly<Record<string, unknown>>;
+}
+
+export interface Candidate {
+  readonly node: NodeId;
+  readonly role: Role;
+  readonly instance: string;
+  readonly version: string;
+  readonly address: string;
+  readonly listener: string;
+  readonly greeting: Readonly<Record<string, unknown>>;
+  /** The peer that has this name now, if any; it is replaced when the candidate is admitted. */
+  readonly present: Peer | undefined;
+}
