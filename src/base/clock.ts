@@ -66,6 +66,14 @@ export class SystemClock implements Clock {
   }
 }
 
+/**
+ * Resolves after one real turn of the event loop: every microtask and everything that was ready has run by then.
+ * Virtual clocks wait for it before they move time on; nothing else should need it.
+ */
+export function realTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,0 +1,197 @@
+import { type Clock, realTurn, type Timer } from './clock.js';
+import { NetworkError } from './errors.js';
+import { type Ledger, TimerHeap, VirtualTimer } from './timer-heap.js';
+
+export interface VirtualClockOptions {
+  /** What `wallNow` says at virtual time 0, in milliseconds since the epoch. @default 2026-01-01T00:00:00Z */
+  readonly epochMs?: number | undefined;
+}
+
+const DEFAULT_EPOCH_MS = 1_767_225_600_000;
+/** So many rounds at one virtual instant mean that time stands still: something re-arms itself with no delay. */
+const MAX_ROUNDS = 10_000;
+const DEFAULT_LIMIT_MS = 3_600_000;
+
+/**
+ * A clock that stands still until it is told to move on. Timers run in the order of their time, then of their
+ * setting, so a run with the same inputs is the same run. Time moves on only when every microtask and one real turn
+ * of the event loop are over, so promises settle at the instant that settled them.
+ *
+ * @example
+ * const clock = new VirtualClock();
+ * clock.setTimer(5_000, () => console.log('five virtual seconds later'));
+ * await clock.advance(5_000);
+ */
+export class VirtualClock implements Clock {
+  readonly #ledger: Ledger = { pending: 0, halted: false };
+  readonly #heap = new TimerHeap();
+  readonly #epochMs: number;
+  #deferred: VirtualTimer[] = [];
+  #now = 0;
+  #running = false;
+
+  constructor(options: VirtualClockOptions = {}) {
+    this.#epochMs = options.epochMs ?? DEFAULT_EPOCH_MS;
+  }
+
+  get pending(): number {
+    return this.#ledger.pending;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): number {
+    return this.#epochMs + Math.floor(this.#now);
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    return this.#arm(this.#ledger, delayMs, callback);
+  }
+
+  /** Runs at the same virtual instant, after everything that is ready. */
+  defer(callback: () => void): Timer {
+    return this.#postpone(this.#ledger, callback);
+  }
+
+  /** A node's own view: the same time, another wall clock, its own count of timers. */
+  skewed(skewMs: number): NodeClock {
+    const ledger: Ledger = { pending: 0, halted: false, parent: this.#ledger };
+    return new NodeClock(this, skewMs, ledger, {
+      arm: (delayMs, callback) => this.#arm(ledger, delayMs, callback),
+      postpone: (callback) => this.#postpone(ledger, callback),
+    });
+  }
+
+  /**
+   * Moves time on by `delayMs` and runs what falls due.
+   * @throws whatever a callback threw; NetworkError INTERNAL when time is being moved already, or stands still
+   */
+  async advance(delayMs: number): Promise<void> {
+    await this.#drive(this.#now + delayMs, undefined);
+  }
+
+  /**
+   * Moves time on until the predicate holds (asked after each instant), or to the given point of virtual time.
+   * @param options.limitMs for a predicate: give up so much virtual time from now. @default 3,600,000
+   * @returns false when the predicate did not hold by then, or nothing was left to run
+   * @throws as `advance` does
+   */
+  async runUntil(goal: number | (() => boolean), options: { readonly limitMs?: number } = {}): Promise<boolean> {
+    if (typeof goal === 'function') return this.#drive(this.#now + (options.limitMs ?? DEFAULT_LIMIT_MS), goal);
+    await this.#drive(goal, undefined);
+    return true;
+  }
+
+  async #drive(target: number, predicate: (() => boolean) | undefined): Promise<boolean> {
+    if (this.#running) throw new NetworkError('INTERNAL', 'virtual time is being moved already: await the call before');
+    this.#running = true;
+    try {
+      await realTurn();
+      for (;;) {
+        await this.#settle();
+        if (predicate?.()) return true;
+        const next = this.#heap.nextTime();
+        if (next === undefined && predicate) return false;
+        if (next === undefined || next > target) break;
+        this.#now = next;
+      }
+      this.#now = Math.max(this.#now, target);
+      return false;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Runs everything that is ready at this instant, and what that makes ready. */
+  async #settle(): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      if (!this.#runDue() && !this.#runDeferred()) return;
+      await realTurn();
+    }
+    throw new NetworkError('INTERNAL', `virtual time stands still at ${this.#now} ms: a timer re-arms itself`);
+  }
+
+  #runDue(): boolean {
+    let ran = false;
+    // Those set meanwhile for this very instant wait for the next round, behind the microtasks.
+    const last = this.#heap.lastSequence;
+    for (let timer = this.#heap.popDue(this.#now, last); timer; timer = this.#heap.popDue(this.#now, last)) {
+      ran = true;
+      timer.run();
+    }
+    return ran;
+  }
+
+  #runDeferred(): boolean {
+    if (this.#deferred.length === 0) return false;
+    const batch = this.#deferred;
+    this.#deferred = [];
+    for (const timer of batch) timer.run();
+    return true;
+  }
+
+  #arm(ledger: Ledger, delayMs: number, callback: () => void): Timer {
+    const timer = new VirtualTimer(ledger, callback);
+    this.#heap.push(timer, this.#now + Math.max(0, delayMs), this.pending);
+    return timer;
+  }
+
+  #postpone(ledger: Ledger, callback: () => void): Timer {
+    const timer = new VirtualTimer(ledger, callback);
+    this.#deferred.push(timer);
+    return timer;
+  }
+}
+
+interface Arming {
+  arm(delayMs: number, callback: () => void): Timer;
+  postpone(callback: () => void): Timer;
+}
+
+/** One node's view of a VirtualClock; made by `skewed`. */
+export class NodeClock implements Clock {
+  /** How far the node's wall clock is ahead, in milliseconds; may be set at any time. */
+  skewMs: number;
+  readonly #clock: VirtualClock;
+  readonly #ledger: Ledger;
+  readonly #arming: Arming;
+
+  /** @internal */
+  constructor(clock: VirtualClock, skewMs: number, ledger: Ledger, arming: Arming) {
+    this.#clock = clock;
+    this.skewMs = skewMs;
+    this.#ledger = ledger;
+    this.#arming = arming;
+  }
+
+  /** This node's timers only. */
+  get pending(): number {
+    return this.#ledger.pending;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  wallNow(): number {
+    return this.#clock.wallNow() + this.skewMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    return this.#arming.arm(delayMs, callback);
+  }
+
+  defer(callback: () => void): Timer {
+    return this.#arming.postpone(callback);
+  }
+
+  /** The node's process is killed: nothing that it set runs any more, and it can set nothing. */
+  halt(): void {
+    if (this.#ledger.halted) return;
+    this.#ledger.halted = true;
+    if (this.#ledger.parent) this.#ledger.parent.pending -= this.#ledger.pending;
+    this.#ledger.pending = 0;
+  }
+}
