@@ -1,0 +1,46 @@
+/** One side of a measure, in a process of its own; host.js calls these actions over the IPC channel. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { crowd } from './crowd.js';
+import { load } from './load.js';
+import { peerOf } from './peers/peer.js';
+
+/** What this process runs; one side in its life. @type {any} */
+let side;
+
+/** @type {Record<string, (options: any) => unknown>} */
+const actions = {
+  ask: async ({ peer, ...options }) => {
+    side = await (await peerOf(peer)).ask(options);
+    return { address: side.address };
+  },
+  answer: async ({ peer, ...options }) => {
+    side = await (await peerOf(peer)).answer(options);
+  },
+  hold: async ({ peer }) => {
+    side = await (await peerOf(peer)).hold?.();
+    return { address: side.address };
+  },
+  crowd: async (options) => {
+    side = await crowd(options);
+  },
+  ready: () => side.ready(),
+  load: (options) => load(side, options),
+  counts: () => side.counts(),
+  cpu: () => process.cpuUsage(),
+  memory: async () => {
+    for (let i = 0; i < 3; i += 1) {
+      globalThis.gc?.();
+      await sleep(100);
+    }
+    return process.memoryUsage();
+  },
+  stop: () => side?.stop(),
+};
+
+process.on('message', async (/** @type {any} */ { call, action, options }) => {
+  try {
+    process.send?.({ call, value: await actions[action](options) });
+  } catch (error) {
+    process.send?.({ call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});

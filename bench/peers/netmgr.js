@@ -1,0 +1,67 @@
+/** netmgr, through its public library alone: a leader that asks, collaborators that answer. */
+import { existsSync } from 'node:fs';
+import { answerTo } from '../message.js';
+
+const LIBRARY = new URL('../../dist/src/index.js', import.meta.url);
+
+export const name = 'netmgr';
+export const unavailable = () => (existsSync(LIBRARY) ? undefined : 'the library is not built (npm run build)');
+
+const nodeOf = (/** @type {number} */ connection) => `w${connection}`;
+
+/** @type {import('./peer.js').Peer['ask']} */
+export async function ask({ connections }) {
+  const { createLeader } = await import(LIBRARY.href);
+  const leader = await createLeader({ listen: { host: '127.0.0.1', port: 0 } });
+  const nodes = Array.from({ length: connections }, (_, connection) => nodeOf(connection));
+  return {
+    address: leader.address,
+    ready: async () => {
+      for (const to of nodes) await firstAnswer(leader, to);
+    },
+    request: (connection, payload) => leader.request('echo', payload, { to: nodes[connection], timeoutMs: 30_000 }),
+    stop: () => leader.stop(),
+  };
+}
+
+/** Asks until the collaborator is there. @param {any} leader @param {string} to */
+async function firstAnswer(leader, to) {
+  for (const end = performance.now() + 10_000; ; ) {
+    try {
+      return await leader.request('echo', {}, { to, timeoutMs: 1000 });
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+/** @type {import('./peer.js').Peer['answer']} */
+export async function answer({ address, connections }) {
+  const { createCollaborator, handle } = await import(LIBRARY.href);
+  const collaborators = await Promise.all(
+    Array.from({ length: connections }, (_, connection) =>
+      createCollaborator({
+        leader: address,
+        name: nodeOf(connection),
+        handlers: [handle('echo', { concurrency: 1024 }, answerTo)],
+      }),
+    ),
+  );
+  return {
+    stop: async () => {
+      await Promise.all(collaborators.map((collaborator) => collaborator.stop()));
+    },
+  };
+}
+
+/** @type {import('./peer.js').Peer['hold']} */
+export async function hold() {
+  const { createLeader } = await import(LIBRARY.href);
+  const leader = await createLeader({ listen: { host: '127.0.0.1', port: 0 } });
+  return {
+    address: leader.address,
+    counts: () => leader.status().counts,
+    stop: () => leader.stop(),
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Side-by-side benchmarks against peers: `npm run bench -- [--json] [--only REGEX] [--rounds N] [--quick]`.
+ * The result goes to stdout, progress to stderr. bench/README.md says how to read it.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+/**
+ * What a workload is told.
+ * @typedef {object} Plan
+ * @property {(name: string) => boolean} wants whether a case was asked for
+ * @property {(text: string) => void} progress
+ * @property {number} rounds
+ * @property {number} warmUpMs
+ * @property {number} measureMs
+ * @property {number} startUpRuns
+ * @property {number} idleConnections
+ * @property {number} idleRounds
+ * @property {number} idleWatchMs
+ */
+
+const FULL = {
+  rounds: 5,
+  warmUpMs: 500,
+  measureMs: 1000,
+  startUpRuns: 21,
+  idleConnections: 5000,
+  idleRounds: 3,
+  idleWatchMs: 20_000,
+};
+const QUICK = {
+  rounds: 1,
+  warmUpMs: 200,
+  measureMs: 300,
+  startUpRuns: 3,
+  idleConnections: 500,
+  idleRounds: 1,
+  idleWatchMs: 3000,
+};
+
+const USAGE = `usage: npm run bench -- [options]
+  --json         one JSON document on stdout instead of the table
+  --only REGEX   only the cases that match, e.g. 'request/8', 'start-up', 'idle'
+  --rounds N     rounds of the request workload (default ${FULL.rounds})
+  --quick        a short look: one round, small numbers; not for figures
+`;
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
+    throw new Error(`--rounds is ${values.rounds}, it must be a whole number above 0`);
+  }
+  return { ...values, only: new RegExp(values.only), rounds };
+}
+
+/** The peers belong to the bench alone; they are installed here when they are missing. */
+function installPeers() {
+  const directory = fileURLToPath(new URL('.', import.meta.url));
+  if (existsSync(new URL('node_modules/.package-lock.json', import.meta.url))) return;
+  process.stderr.write('installing the peers in bench/\n');
+  const { status } = spawnSync('npm', ['ci', '--no-fund', '--no-audit'], {
+    cwd: directory,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
+  if (status !== 0) throw new Error(`npm ci in bench/ ended with ${status}`);
+}
+
+/** @param {string} pinning */
+const machineOf = (pinning) => ({
+  node: process.version,
+  cpu: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  pinning,
+  loadAtStart: Math.round(/** @type {number} */ (loadavg()[0]) * 100) / 100,
+});
+
+async function main() {
+  const options = readArguments();
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  installPeers();
+  // Only now: these import the peers.
+  const { pinning } = await import('./host.js');
+  const { toJson, toTable } = await import('./report.js');
+  const workloads = await Promise.all(['request', 'start-up', 'idle'].map((name) => import(`./workloads/${name}.js`)));
+  const machine = machineOf(pinning);
+  const base = options.quick ? QUICK : FULL;
+  /** @type {Plan} */
+  const plan = {
+    ...base,
+    rounds: options.rounds ?? base.rounds,
+    wants: (name) => options.only.test(name),
+    progress: (text) => void process.stderr.write(`${text}\n`),
+  };
+  /** @type {import('./report.js').Row[]} */
+  const rows = [];
+  for (const workload of workloads) {
+    if (workload.cases.some(plan.wants)) rows.push(...(await workload.run(plan)));
+  }
+  process.stdout.write(`${options.json ? toJson(rows, machine) : toTable(rows, machine)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,97 @@
+/** Thousands of members that only heartbeat: what one costs the leader, beside idle connections of a bare ws server. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from '../host.js';
+import { median, medianRatio } from '../measure.js';
+import { unavailable } from '../peers/peer.js';
+
+export const cases = ['idle'];
+
+const PEERS = ['netmgr', 'ws'];
+/** Long enough for the joins to be digested and for heartbeats to be under way. */
+const SETTLE_MS = 3000;
+
+/**
+ * @param {import('../run.js').Plan} plan
+ * @returns {Promise<import('../report.js').Row[]>}
+ */
+export async function run(plan) {
+  const peers = [];
+  for (const peer of PEERS) if (!(await unavailable(peer))) peers.push(peer);
+  /** @type {Record<string, Held[]>} */
+  const held = Object.fromEntries(peers.map((peer) => [peer, []]));
+  for (let round = 1; round <= plan.idleRounds; round += 1) {
+    for (const peer of peers) {
+      plan.progress(`idle, ${plan.idleConnections} connections of ${peer}, round ${round}/${plan.idleRounds}`);
+      // CPU needs one long look; memory needs several fresh processes.
+      const watchMs = round === plan.idleRounds ? plan.idleWatchMs : 0;
+      held[peer].push(await hold(peer, plan.idleConnections, watchMs));
+    }
+  }
+  return peers.map((peer) => rowOf(peer, plan.idleConnections, held));
+}
+
+/** @typedef {{ growth: number, share: number, cpuShare: number | undefined, counts: Record<string, number> }} Held */
+
+/**
+ * @param {string} peer
+ * @param {number} connections
+ * @param {number} watchMs
+ * @returns {Promise<Held>}
+ */
+async function hold(peer, connections, watchMs) {
+  const server = new Child({ cpu: 0 });
+  const crowd = new Child({ cpu: 1 });
+  try {
+    const { address } = await server.call('hold', { peer });
+    const empty = await server.call('memory');
+    await crowd.call('crowd', { protocol: peer, address, connections });
+    await sleep(SETTLE_MS);
+    const cpuShare = watchMs > 0 ? await watch(server, watchMs) : undefined;
+    const full = await server.call('memory');
+    const counts = { ...(await server.call('counts')), ...(await crowd.call('counts')) };
+    return { growth: (full.rss - empty.rss) / connections, share: full.rss / connections, cpuShare, counts };
+  } finally {
+    await crowd.end();
+    await server.end();
+  }
+}
+
+/** The share of a core that the process uses. @param {Child} child @param {number} durationMs */
+async function watch(child, durationMs) {
+  const before = await child.call('cpu');
+  const start = performance.now();
+  await sleep(durationMs);
+  const after = await child.call('cpu');
+  const usedMs = (after.user + after.system - before.user - before.system) / 1000;
+  return usedMs / (performance.now() - start);
+}
+
+/**
+ * @param {string} peer
+ * @param {number} connections
+ * @param {Record<string, Held[]>} held
+ */
+function rowOf(peer, connections, held) {
+  const rounds = held[peer];
+  /** @param {string} name @param {'growth' | 'share'} key */
+  const bytes = (name, key) => held[name].map((round) => round[key]);
+  return {
+    workload: 'idle',
+    case: 'idle',
+    peer,
+    rounds: rounds.length,
+    connections,
+    rssBytesPerConnection: median(bytes(peer, 'growth')),
+    wholeRssBytesPerConnection: median(bytes(peer, 'share')),
+    cpuShare: rounds.at(-1)?.cpuShare,
+    counts: rounds.at(-1)?.counts,
+    falseLosses: peer === 'netmgr' ? Math.max(...rounds.map(({ counts }) => counts.lost)) : undefined,
+    netmgrRatio:
+      peer === 'netmgr' || !held.netmgr
+        ? undefined
+        : {
+            rssBytesPerConnection: medianRatio(bytes('netmgr', 'growth'), bytes(peer, 'growth')),
+            wholeRssBytesPerConnection: medianRatio(bytes('netmgr', 'share'), bytes(peer, 'share')),
+          },
+  };
+}

@@ -1,0 +1,106 @@
+/** How long a command takes from its start to its end, beside an empty node program. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { median, medianRatio } from '../measure.js';
+
+export const cases = ['start-up'];
+
+const NETMGR = fileURLToPath(new URL('../../bin/netmgr.js', import.meta.url));
+
+/** @param {string} stateDir */
+const commandsOf = (stateDir) => ({
+  'node -e 0': ['-e', '0'],
+  'netmgr --version': [NETMGR, '--version'],
+  'netmgr status': [NETMGR, 'status', '--state-dir', stateDir],
+});
+
+/**
+ * @param {import('../run.js').Plan} plan
+ * @returns {Promise<import('../report.js').Row[]>}
+ */
+export async function run(plan) {
+  if (!existsSync(NETMGR)) {
+    plan.progress('start-up is not measured: there is no bin/netmgr.js');
+    return [];
+  }
+  const stateDir = await mkdtemp(join(tmpdir(), 'netmgr-bench-'));
+  const leader = await lead(stateDir);
+  try {
+    plan.progress(`start-up, ${plan.startUpRuns} runs of each command`);
+    return await measure(commandsOf(stateDir), plan.startUpRuns, leader.environment);
+  } finally {
+    await leader.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+/** Starts a leader and waits until it says where it listens. @param {string} stateDir */
+async function lead(stateDir) {
+  const readyFile = join(stateDir, 'ready.json');
+  const environment = { ...process.env, NETMGR_CONFIG_DIR: join(stateDir, 'config') };
+  const leader = spawn(
+    process.execPath,
+    [NETMGR, 'lead', '--bind', '127.0.0.1:0', '--state-dir', stateDir, '--ready-file', readyFile, '--quiet'],
+    { stdio: ['ignore', 'ignore', 'inherit'], env: environment },
+  );
+  const ended = new Promise((resolve) => leader.once('exit', resolve));
+  while (!existsSync(readyFile)) {
+    if (leader.exitCode !== null) throw new Error(`netmgr lead ended with ${leader.exitCode}`);
+    await sleep(20);
+  }
+  JSON.parse(await readFile(readyFile, 'utf8'));
+  return {
+    environment,
+    stop: async () => {
+      leader.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/**
+ * @param {Record<string, string[]>} commands
+ * @param {number} runs
+ * @param {NodeJS.ProcessEnv} environment
+ */
+async function measure(commands, runs, environment) {
+  /** @type {Record<string, number[]>} */
+  const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
+  for (let round = -1; round < runs; round += 1) {
+    for (const [name, argv] of Object.entries(commands)) {
+      const ms = await wallTime(argv, environment);
+      // Round -1 fills the page cache and is not counted.
+      if (round >= 0) times[name].push(ms);
+    }
+  }
+  const base = times['node -e 0'];
+  return Object.entries(times).map(([name, ms]) => ({
+    workload: 'start-up',
+    case: 'start-up',
+    peer: name,
+    rounds: ms.length,
+    wallMs: median(ms),
+    nodeRatio: medianRatio(ms, base),
+  }));
+}
+
+/** @param {string[]} argv @param {NodeJS.ProcessEnv} env @returns {Promise<number>} */
+const wallTime = (argv, env) =>
+  new Promise((resolve, reject) => {
+    const start = performance.now();
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'], env });
+    let said = '';
+    child.stderr.on('data', (text) => {
+      said += text;
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve(performance.now() - start);
+      else reject(new Error(`node ${argv.join(' ')} ended with ${code}: ${said}`));
+    });
+  });
