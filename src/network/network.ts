@@ -33,6 +33,8 @@ export interface Network {
   readonly upstream: NodeId | undefined;
   /** Those connected now. */
   readonly peers: ReadonlyMap<NodeId, Peer>;
+  /** What was refused, dropped or cut off since the start, by reason: one for each bound. */
+  readonly counters: Readonly<Record<string, number>>;
   /**
    * Ends the connection to a peer at once. If this node dialled it, it is dialled again (the way out of a
    * connection that fell silent).

@@ -1,7 +1,7 @@
 import type { NodeId, Role } from '../base/names.js';
+import type { MemberStatus } from '../membership/member.js';
 
-export type MemberStatus = 'joining' | 'alive' | 'suspect' | 'lost' | 'draining' | 'left';
-export const MEMBER_STATUSES: readonly MemberStatus[] = ['joining', 'alive', 'suspect', 'lost', 'draining', 'left'];
+export { MEMBER_STATUSES, type MemberStatus } from '../membership/member.js';
 
 /** `netmgr status --json`: what scripts may rely on. Times are milliseconds since the epoch. */
 export interface ClusterStatus {

@@ -1,0 +1,56 @@
+export { type Clock, SystemClock, type Timer } from './base/clock.js';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  isNetworkError,
+  NetworkError,
+  NetworkTimeoutError,
+  summaryOf,
+} from './base/errors.js';
+export type { Log } from './base/log.js';
+export type { NodeId, Role } from './base/names.js';
+export type { Random } from './base/random.js';
+export { VERSION } from './base/version.js';
+export {
+  type CommonOptions,
+  type ConnectOperatorOptions,
+  type CreateCollaboratorOptions,
+  type CreateLeaderOptions,
+  connectOperator,
+  createCollaborator,
+  createLeader,
+} from './compose.js';
+export {
+  defineMessage,
+  type Handler,
+  type HandlerContext,
+  type HandlerOptions,
+  handle,
+  type InputOf,
+  type MessageDefinition,
+  type OutputOf,
+} from './manager/handler.js';
+export { NetworkManager } from './manager/manager.js';
+export type { MemberStatus } from './membership/member.js';
+export type { StatusReason } from './membership/membership-event.js';
+export type { MessageDraft, MessageKind, NetworkMessage, Priority } from './message/message.js';
+export { payloadOf } from './message/raw-payload.js';
+export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
+export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
+export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
+export { SocketAuthenticator } from './network/socket-authenticator.js';
+export { WebSocketNetwork } from './network/websocket/network.js';
+export type {
+  DialOptions,
+  ListenOptions,
+  WebSocketLimits,
+  WebSocketNetworkOptions,
+} from './network/websocket/options.js';
+export type { NetworkFactory, NetworkWiring } from './network/wiring.js';
+export type { Collaborator, LeaderEvent } from './role/collaborator.js';
+export type { Leader } from './role/leader.js';
+export type { Operator } from './role/operator.js';
+export type { Answer, EachOptions, Emission, StatusOptions } from './role/operator-api.js';
+export type { EmitOptions, RequestOptions } from './role/request.js';
+export type { MemberEvent } from './role/roster.js';
+export type { ClusterStatus, CollaboratorStatus, LeaderStatus, NodeStatus } from './role/status.js';

@@ -1,0 +1,288 @@
+import type { Clock } from '../base/clock.js';
+import type { DeadlineWheel } from '../base/deadline-wheel.js';
+import { type Deferred, deferred } from '../base/deferred.js';
+import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { NodeId } from '../base/names.js';
+import type { NetworkMessage } from '../message/message.js';
+import { payloadOf } from '../message/raw-payload.js';
+import type { Handler } from './handler.js';
+import { Invocation, type Workplace } from './invocation.js';
+import { Lane } from './lane.js';
+import { validate } from './schema.js';
+
+export interface DispatcherCounters {
+  handled: number;
+  failed: number;
+  /** Answered OVERLOADED: the handler's queue was full. */
+  overloaded: number;
+  noHandler: number;
+  /** Repeats of a request that is still being handled; ignored. */
+  duplicates: number;
+  /** Requests whose caller gave up, or whose time was over, before the handler was done. */
+  abandoned: number;
+}
+
+/** How an answer leaves. */
+export type Reply = (request: NetworkMessage, kind: 'response' | 'error', payload: unknown) => void;
+
+/** What a handler's own throw may say to the caller beside HANDLER_FAILED. */
+const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
+  'HANDLER_FAILED',
+  'HANDLER_RETRY',
+  'INVALID_PAYLOAD',
+  'NOT_ALLOWED',
+  'NO_HANDLER',
+  'NO_TARGET',
+  'OVERLOADED',
+]);
+
+interface DispatcherParts {
+  readonly node: NodeId;
+  readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
+  readonly log: Log;
+  readonly reply: Reply;
+}
+
+/** Runs handlers for the messages that are meant for this node, within their limits. */
+export class Dispatcher implements Workplace {
+  readonly node: NodeId;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly #wheel: DeadlineWheel;
+  readonly #reply: Reply;
+  readonly #lanes = new Map<string, Lane<Invocation>>();
+  /** Requests that are running or waiting, by message id. */
+  readonly #live = new Map<string, Invocation>();
+  #running = 0;
+  #idle: Deferred<void> | undefined;
+  #closed = false;
+  readonly counters: DispatcherCounters = {
+    handled: 0,
+    failed: 0,
+    overloaded: 0,
+    noHandler: 0,
+    duplicates: 0,
+    abandoned: 0,
+  };
+
+  constructor(parts: DispatcherParts) {
+    this.node = parts.node;
+    this.clock = parts.clock;
+    this.log = parts.log;
+    this.#wheel = parts.wheel;
+    this.#reply = parts.reply;
+  }
+
+  /** Handlers that run at this moment, over all types. */
+  get running(): number {
+    return this.#running;
+  }
+
+  get types(): readonly string[] {
+    return [...this.#lanes.keys()];
+  }
+
+  has(type: string): boolean {
+    return this.#lanes.has(type);
+  }
+
+  /** Replaces what was registered for the type; what already runs or waits there ends as it began. */
+  register(handler: Handler): void {
+    this.#lanes.set(handler.type, new Lane(handler));
+  }
+
+  /** What waits is answered NO_HANDLER; what runs may end. */
+  remove(type: string): boolean {
+    const lane = this.#lanes.get(type);
+    if (!lane) return false;
+    this.#lanes.delete(type);
+    for (const invocation of lane.clear()) this.#refuse(invocation, this.#noHandler(type));
+    return true;
+  }
+
+  /** @param via the peer that handed it to us */
+  dispatch(message: NetworkMessage, via: NodeId): void {
+    const lane = this.#lanes.get(message.type);
+    if (this.#closed || !lane) {
+      this.#turnAway(message);
+      return;
+    }
+    const isRequest = message.kind === 'request';
+    if (isRequest && this.#live.has(message.id)) {
+      this.counters.duplicates += 1;
+      return;
+    }
+    const invocation = new Invocation(this, { lane, message, via });
+    const verdict = lane.enter(invocation);
+    if (verdict === 'full') {
+      this.counters.overloaded += 1;
+      const text = `${this.node} has ${lane.running} '${message.type}' running and ${lane.waiting} waiting, its limit`;
+      this.#answerError(message, new NetworkError('OVERLOADED', text));
+      return;
+    }
+    if (isRequest) this.#live.set(message.id, invocation);
+    if (verdict === 'run') this.#run(invocation);
+    else this.#arm(invocation);
+  }
+
+  /** The caller gave up. Only the peer that handed the request to us may say so. */
+  cancel(id: string, via: NodeId): void {
+    const invocation = this.#live.get(id);
+    if (invocation?.via !== via) return;
+    this.counters.abandoned += 1;
+    this.#end(invocation);
+    const { from, type } = invocation.message;
+    invocation.abort(new NetworkError('CANCELLED', `${from} gave up on '${type}'`));
+  }
+
+  /** The connection that handed these to us ended: nobody waits for their answers any more. */
+  abandon(via: NodeId): void {
+    for (const [id, invocation] of [...this.#live]) {
+      if (invocation.via === via) this.cancel(id, via);
+    }
+  }
+
+  /** Takes nothing new, waits at most `graceMs` for what runs, then aborts it. What waits is refused at once. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    const refusal = this.#shuttingDown();
+    for (const lane of this.#lanes.values()) {
+      for (const invocation of lane.clear()) this.#refuse(invocation, refusal);
+    }
+    if (this.#running === 0) return;
+    this.#idle ??= deferred();
+    const timer = this.clock.setTimer(graceMs, () => this.#idle?.resolve());
+    await this.#idle.promise;
+    timer.cancel();
+    for (const invocation of [...this.#live.values()]) this.#refuse(invocation, refusal);
+  }
+
+  expired(invocation: Invocation): void {
+    const { message } = invocation;
+    const { timeoutMs } = invocation.lane.handler.options;
+    this.counters.abandoned += 1;
+    this.#end(invocation);
+    const error = invocation.ownLimit
+      ? new NetworkError('TIMEOUT', `'${message.type}' on ${this.node} took longer than its limit of ${timeoutMs} ms`)
+      : new NetworkError('TIMEOUT', `${message.from} waits no longer for '${message.type}'`);
+    if (invocation.ownLimit) this.#answerError(message, error);
+    invocation.abort(error);
+  }
+
+  #run(invocation: Invocation): void {
+    this.#running += 1;
+    let result: unknown;
+    try {
+      result = this.#call(invocation);
+    } catch (error) {
+      this.#failed(invocation, error);
+      return;
+    }
+    if (!isPromise(result)) {
+      this.#succeeded(invocation, result);
+      return;
+    }
+    if (invocation.slot === -1) this.#arm(invocation);
+    result.then(
+      (value) => this.#succeeded(invocation, value),
+      (error) => this.#failed(invocation, error),
+    );
+  }
+
+  #call(invocation: Invocation): unknown {
+    const { handler } = invocation.lane;
+    const payload = payloadOf(invocation.message);
+    if (!handler.options.input) return this.#checked(handler, handler.run(payload, invocation));
+    const input = validate(handler.options.input, payload, `payload of '${handler.type}'`);
+    if (!isPromise(input)) return this.#checked(handler, handler.run(input, invocation));
+    return input.then((value) => this.#checked(handler, handler.run(value, invocation)));
+  }
+
+  #checked(handler: Handler, result: unknown): unknown {
+    const schema = handler.options.output;
+    if (!schema) return result;
+    const what = `answer of '${handler.type}'`;
+    if (isPromise(result)) return result.then((value) => validate(schema, value, what));
+    return validate(schema, result, what);
+  }
+
+  #succeeded(invocation: Invocation, value: unknown): void {
+    this.counters.handled += 1;
+    const answered = invocation.answered;
+    this.#leave(invocation);
+    if (answered || invocation.message.kind !== 'request') return;
+    try {
+      this.#reply(invocation.message, 'response', value);
+    } catch (error) {
+      const text = `'${invocation.message.type}' returned what cannot be sent: ${messageOf(error)}`;
+      this.#answerError(invocation.message, new NetworkError('HANDLER_FAILED', text));
+    }
+  }
+
+  #failed(invocation: Invocation, thrown: unknown): void {
+    this.counters.failed += 1;
+    const answered = invocation.answered;
+    this.#leave(invocation);
+    const { message } = invocation;
+    if (message.kind !== 'request') {
+      this.log.warn({ type: message.type, from: message.from, err: messageOf(thrown) }, 'an event handler failed');
+      return;
+    }
+    if (!answered) this.#answerError(message, handlerError(thrown));
+  }
+
+  /** Gives the place in the lane to the next one. */
+  #leave(invocation: Invocation): void {
+    this.#end(invocation);
+    this.#running -= 1;
+    const next = invocation.lane.leave();
+    if (next) this.#run(next);
+    if (this.#running === 0) this.#idle?.resolve();
+  }
+
+  /** From here on nobody waits for this invocation. */
+  #end(invocation: Invocation): void {
+    invocation.answered = true;
+    this.#wheel.remove(invocation);
+    if (this.#live.get(invocation.message.id) === invocation) this.#live.delete(invocation.message.id);
+  }
+
+  #refuse(invocation: Invocation, error: NetworkError): void {
+    if (invocation.answered) return;
+    this.#end(invocation);
+    this.#answerError(invocation.message, error);
+    invocation.abort(error);
+  }
+
+  #arm(invocation: Invocation): void {
+    const limitMs = invocation.limitMs;
+    if (limitMs !== undefined) this.#wheel.add(invocation, limitMs);
+  }
+
+  #turnAway(message: NetworkMessage): void {
+    if (!this.#closed) this.counters.noHandler += 1;
+    this.#answerError(message, this.#closed ? this.#shuttingDown() : this.#noHandler(message.type));
+  }
+
+  #answerError(message: NetworkMessage, error: NetworkError): void {
+    if (message.kind === 'request') this.#reply(message, 'error', error.toWire());
+  }
+
+  #noHandler(type: string): NetworkError {
+    return new NetworkError('NO_HANDLER', `${this.node} has no handler for '${type}'`);
+  }
+
+  #shuttingDown(): NetworkError {
+    return new NetworkError('UNREACHABLE', `${this.node} is shutting down`);
+  }
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+
+function handlerError(thrown: unknown): NetworkError {
+  if (isNetworkError(thrown) && PASSED_ON.has(thrown.code)) return thrown;
+  return new NetworkError('HANDLER_FAILED', messageOf(thrown), { cause: thrown });
+}

@@ -1,0 +1,57 @@
+import { DEFAULT_CONCURRENCY, DEFAULT_QUEUE, type Handler } from './handler.js';
+import { Ring } from './ring.js';
+
+/** What a lane needs to know of those who wait in it. */
+interface Waiter {
+  readonly aborted: boolean;
+}
+
+/** One handler's place on a node: what runs, what waits, and how many of each there may be. */
+export class Lane<W extends Waiter> {
+  readonly handler: Handler;
+  readonly concurrency: number;
+  readonly #queueLimit: number;
+  readonly #waiting = new Ring<W>();
+  #running = 0;
+
+  constructor(handler: Handler) {
+    this.handler = handler;
+    this.concurrency = handler.options.concurrency ?? DEFAULT_CONCURRENCY;
+    this.#queueLimit = handler.options.queue ?? DEFAULT_QUEUE;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether it starts now, waits, or does not fit any more. */
+  enter(waiter: W): 'run' | 'wait' | 'full' {
+    if (this.#running < this.concurrency) {
+      this.#running += 1;
+      return 'run';
+    }
+    if (this.#waiting.length >= this.#queueLimit) return 'full';
+    this.#waiting.push(waiter);
+    return 'wait';
+  }
+
+  /** One is done; the next that still has somebody waiting for it takes its place. */
+  leave(): W | undefined {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      if (!next.aborted) return next;
+    }
+    this.#running -= 1;
+    return undefined;
+  }
+
+  /** Empties the queue and returns what was in it. */
+  clear(): W[] {
+    const dropped: W[] = [];
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) dropped.push(next);
+    return dropped;
+  }
+}

@@ -1,0 +1,192 @@
+import type { Clock } from '../base/clock.js';
+import { DeadlineWheel } from '../base/deadline-wheel.js';
+import { Emitter } from '../base/emitter.js';
+import { messageOf, NetworkError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { NodeId } from '../base/names.js';
+import type { MessageDraft, NetworkMessage } from '../message/message.js';
+import type { Stamp } from '../message/stamp.js';
+import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
+import { Requester, type RequestLimits } from '../network/requester.js';
+import { Dispatcher } from './dispatcher.js';
+import type { Handler } from './handler.js';
+
+export interface ManagerParts {
+  readonly network: Network;
+  readonly stamp: Stamp;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Asked first for each request and event; true means that it was for someone else and has been dealt with. */
+  readonly relay?: (message: NetworkMessage, peer: Peer) => boolean;
+  /** Told of each message before anything else: whatever arrives is a sign of life. */
+  readonly arrived?: (peer: Peer) => void;
+}
+
+export interface AnswerDraft {
+  readonly kind: 'response' | 'error';
+  readonly payload: unknown;
+  /** Whose answer it is. @default this node */
+  readonly from?: NodeId | undefined;
+}
+
+/** What a role does about a control verb or a heartbeat. */
+export type ControlHandler = (message: NetworkMessage, peer: Peer) => void;
+
+interface ManagerEvents {
+  handlersChanged: undefined;
+}
+
+/**
+ * What leader and collaborator share: it takes what arrives from the network to handlers, requests and control
+ * verbs, and gives the role one place to send from.
+ */
+export class NetworkManager {
+  readonly network: Network;
+  readonly requester: Requester;
+  readonly dispatcher: Dispatcher;
+  readonly stamp: Stamp;
+  readonly clock: Clock;
+  readonly #log: Log;
+  readonly #wheel: DeadlineWheel;
+  readonly #relay: ManagerParts['relay'];
+  readonly #arrived: ManagerParts['arrived'];
+  readonly #control = new Map<string, ControlHandler>();
+  readonly #events = new Emitter<ManagerEvents>();
+  readonly #subscription: Disposable;
+  /** Answers that could not be queued: the asker was gone or did not read. */
+  unsentAnswers = 0;
+  /** Control verbs that this node does not know; ignored, for newer peers. */
+  unknownControl = 0;
+
+  constructor(parts: ManagerParts) {
+    this.network = parts.network;
+    this.stamp = parts.stamp;
+    this.clock = parts.clock;
+    this.#log = parts.log;
+    this.#relay = parts.relay;
+    this.#arrived = parts.arrived;
+    this.#wheel = new DeadlineWheel(parts.clock);
+    this.requester = new Requester({ ...parts, wheel: this.#wheel });
+    this.dispatcher = new Dispatcher({
+      node: parts.network.self,
+      clock: parts.clock,
+      wheel: this.#wheel,
+      log: parts.log,
+      reply: (request, kind, payload) => this.reply(request, { kind, payload }),
+    });
+    this.onControl('cancel', (message, peer) => {
+      if (message.re !== undefined) this.dispatcher.cancel(message.re, peer.node);
+    });
+    this.network.onMessage((message, peer) => this.#receive(message, peer));
+    this.#subscription = this.network.onPeer((event) => this.#peerEvent(event));
+  }
+
+  /** Handlers may come, be replaced and go at any time. */
+  registerHandler(handler: Handler): void {
+    this.dispatcher.register(handler);
+    this.#events.emit('handlersChanged', undefined);
+  }
+
+  /** @returns whether there was one */
+  removeHandler(type: string): boolean {
+    const removed = this.dispatcher.remove(type);
+    if (removed) this.#events.emit('handlersChanged', undefined);
+    return removed;
+  }
+
+  onHandlersChanged(listener: () => void): Disposable {
+    return this.#events.on('handlersChanged', listener);
+  }
+
+  /** Registers what happens on a control verb, or on `heartbeat`. */
+  onControl(verb: string, handler: ControlHandler): void {
+    this.#control.set(verb, handler);
+  }
+
+  /** One way. */
+  sendMessage(draft: MessageDraft): SendOutcome {
+    return this.network.send(this.stamp.make(draft));
+  }
+
+  /** See Requester.request. */
+  request(draft: Omit<MessageDraft, 'kind'>, limits?: RequestLimits): Promise<NetworkMessage> {
+    return this.requester.request(draft, limits);
+  }
+
+  /**
+   * Answers a request.
+   * @throws NetworkError SERIALIZATION
+   */
+  reply(request: NetworkMessage, answer: AnswerDraft): void {
+    const draft: MessageDraft = {
+      kind: answer.kind,
+      type: request.type,
+      from: answer.from,
+      to: request.from,
+      re: request.id,
+      priority: request.priority,
+      component: request.component,
+      payload: answer.payload,
+    };
+    const outcome = this.sendMessage(draft);
+    if (outcome === 'queued') return;
+    this.unsentAnswers += 1;
+    if (outcome !== 'TOO_LARGE') return;
+    const error = new NetworkError('TOO_LARGE', `the answer to '${request.type}' does not fit into one frame`);
+    this.sendMessage({ ...draft, kind: 'error', payload: error.toWire() });
+  }
+
+  /**
+   * Ends the work: no new invocation, at most `graceMs` for those that run, then every request that
+   * still waits fails with STOPPED. The network is the role's to stop.
+   */
+  async close(graceMs: number): Promise<void> {
+    await this.dispatcher.close(graceMs);
+    this.requester.stop(new NetworkError('STOPPED', 'this node was stopped'));
+    this.#subscription[Symbol.dispose]();
+    this.#events.clear();
+    this.#wheel.clear();
+  }
+
+  #receive(message: NetworkMessage, peer: Peer): void {
+    try {
+      this.#arrived?.(peer);
+      this.#take(message, peer);
+    } catch (error) {
+      // Nothing that a peer sends may end the process.
+      this.#log.error(
+        { type: message.type, from: message.from, err: messageOf(error) },
+        'a message could not be handled',
+      );
+    }
+  }
+
+  #take(message: NetworkMessage, peer: Peer): void {
+    switch (message.kind) {
+      case 'response':
+      case 'error':
+        this.requester.answer(message);
+        return;
+      case 'request':
+      case 'event':
+        if (!this.#relay?.(message, peer)) this.dispatcher.dispatch(message, peer.node);
+        return;
+      case 'heartbeat':
+      case 'control': {
+        const handler = this.#control.get(message.type);
+        if (handler) handler(message, peer);
+        else this.unknownControl += 1;
+        return;
+      }
+    }
+  }
+
+  #peerEvent(event: PeerEvent): void {
+    if (event.type !== 'disconnected') return;
+    const { node } = event.peer;
+    const how = event.left ? 'left' : 'was lost';
+    const text = `${node} ${how} before it answered`;
+    this.dispatcher.abandon(node);
+    this.requester.peerLost(node, new NetworkError('CLOSED', text, { cause: event.error, node }));
+  }
+}

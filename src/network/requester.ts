@@ -1,0 +1,219 @@
+import type { Clock } from '../base/clock.js';
+import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
+import { fromWire, NetworkError, NetworkTimeoutError } from '../base/errors.js';
+import type { NodeId } from '../base/names.js';
+import type { MessageDraft, NetworkMessage } from '../message/message.js';
+import { payloadOf } from '../message/raw-payload.js';
+import type { Stamp } from '../message/stamp.js';
+import type { Network, SendOutcome } from './network.js';
+
+export interface RequestLimits {
+  /** How long to wait for the answer, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RequesterCounters {
+  /** Answers that came after their request had ended, or twice; dropped. */
+  lateAnswers: number;
+  timeouts: number;
+  cancelled: number;
+  /** Requests refused because too many were waiting. */
+  refused: number;
+}
+
+export const DEFAULT_TIMEOUT_MS = 5000;
+/** Requests that may wait for their answers at once; more are refused with BACKPRESSURE. */
+export const MAX_WAITING_REQUESTS = 1_000_000;
+
+/**
+ * Requests over any network: each ends exactly once, with the answer, the peer's error, the deadline,
+ * the caller's abort, or the loss of the peer. Late and repeated answers are dropped and counted.
+ */
+export class Requester {
+  readonly #network: Network;
+  readonly #stamp: Stamp;
+  readonly #clock: Clock;
+  readonly #wheel: DeadlineWheel;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly counters: RequesterCounters = { lateAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
+
+  constructor(parts: { network: Network; stamp: Stamp; clock: Clock; wheel: DeadlineWheel }) {
+    this.#network = parts.network;
+    this.#stamp = parts.stamp;
+    this.#clock = parts.clock;
+    this.#wheel = parts.wheel;
+  }
+
+  /** Requests that wait for their answers. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * @returns the answer, kind `response`
+   * @throws NetworkError: what the handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE, TOO_LARGE,
+   *   SERIALIZATION, STOPPED
+   */
+  request(draft: Omit<MessageDraft, 'kind'>, limits: RequestLimits = {}): Promise<NetworkMessage> {
+    const timeoutMs = limits.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const message = this.#stamp.make({ ...draft, kind: 'request', ttl: Math.max(1, Math.ceil(timeoutMs)) });
+    return new Promise((resolve, reject) => {
+      const { signal } = limits;
+      if (signal?.aborted) {
+        reject(cancelled(message, signal));
+        return;
+      }
+      if (this.#waiting.size >= MAX_WAITING_REQUESTS) {
+        this.counters.refused += 1;
+        reject(new NetworkError('BACKPRESSURE', `${MAX_WAITING_REQUESTS} requests already wait for answers`));
+        return;
+      }
+      const waiting = new Waiting(this, message, { resolve, reject, timeoutMs, signal });
+      this.#waiting.set(message.id, waiting);
+      const outcome = this.#send(message, waiting);
+      if (outcome !== 'queued') {
+        waiting.settle();
+        reject(refusal(outcome, message));
+        return;
+      }
+      this.#wheel.add(waiting, timeoutMs);
+      waiting.listen();
+    });
+  }
+
+  #send(message: NetworkMessage, waiting: Waiting): SendOutcome {
+    try {
+      return this.#network.send(message);
+    } catch (error) {
+      waiting.settle();
+      throw error;
+    }
+  }
+
+  /** Takes a response or an error that arrived; false if nobody waits for it any more. */
+  answer(message: NetworkMessage): boolean {
+    const waiting = message.re === undefined ? undefined : this.#waiting.get(message.re);
+    if (!waiting) {
+      this.counters.lateAnswers += 1;
+      return false;
+    }
+    waiting.settle();
+    if (message.kind === 'response') waiting.resolve(message);
+    else waiting.reject(fromWire(payloadOf(message), message.from));
+    return true;
+  }
+
+  /** The connection to `peer` ended: whatever went there will not be answered any more. */
+  peerLost(peer: NodeId, error: NetworkError): void {
+    for (const waiting of [...this.#waiting.values()]) {
+      if (waiting.peer !== peer) continue;
+      waiting.settle();
+      waiting.reject(error);
+    }
+  }
+
+  /** Ends every request that waits. */
+  stop(error: NetworkError): void {
+    for (const waiting of [...this.#waiting.values()]) {
+      waiting.settle();
+      waiting.reject(error);
+    }
+  }
+
+  /** @internal */
+  forget(waiting: Waiting): void {
+    this.#wheel.remove(waiting);
+    this.#waiting.delete(waiting.message.id);
+  }
+
+  /** @internal */
+  expired(waiting: Waiting): void {
+    this.counters.timeouts += 1;
+    const waitedMs = Math.round(this.#clock.now() - waiting.deadline + waiting.timeoutMs);
+    const { to, type } = waiting.message;
+    waiting.reject(
+      new NetworkTimeoutError(`no answer to '${type}' from ${to ?? 'the leader'} within ${waitedMs} ms`, { node: to }),
+    );
+  }
+
+  /** @internal */
+  aborted(waiting: Waiting, signal: AbortSignal): void {
+    this.counters.cancelled += 1;
+    const { id, to } = waiting.message;
+    this.#network.send(this.#stamp.make({ kind: 'control', type: 'cancel', to, re: id }));
+    waiting.reject(cancelled(waiting.message, signal));
+  }
+
+  /** @internal The connection that a message to `to` leaves through. */
+  peerOf(to: NodeId | undefined): NodeId | undefined {
+    return to !== undefined && this.#network.peers.has(to) ? to : this.#network.upstream;
+  }
+}
+
+interface WaitingParts {
+  readonly resolve: (answer: NetworkMessage) => void;
+  readonly reject: (error: NetworkError) => void;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+class Waiting extends Deadline {
+  readonly #requester: Requester;
+  readonly message: NetworkMessage;
+  readonly peer: NodeId | undefined;
+  readonly timeoutMs: number;
+  readonly resolve: WaitingParts['resolve'];
+  readonly reject: WaitingParts['reject'];
+  readonly #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined = undefined;
+  #settled = false;
+
+  constructor(requester: Requester, message: NetworkMessage, parts: WaitingParts) {
+    super();
+    this.#requester = requester;
+    this.message = message;
+    this.peer = requester.peerOf(message.to);
+    this.timeoutMs = parts.timeoutMs;
+    this.resolve = parts.resolve;
+    this.reject = parts.reject;
+    this.#signal = parts.signal;
+  }
+
+  listen(): void {
+    if (!this.#signal || this.#settled) return;
+    const signal = this.#signal;
+    this.#onAbort = () => {
+      if (this.settle()) this.#requester.aborted(this, signal);
+    };
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  expire(): void {
+    if (this.settle()) this.#requester.expired(this);
+  }
+
+  /** True the first time: whoever gets it says how the request ended. */
+  settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#requester.forget(this);
+    if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
+}
+
+function cancelled(message: NetworkMessage, signal: AbortSignal): NetworkError {
+  return new NetworkError('CANCELLED', `the caller gave up on '${message.type}'`, { cause: signal.reason });
+}
+
+function refusal(outcome: Exclude<SendOutcome, 'queued'>, message: NetworkMessage): NetworkError {
+  const target = message.to ?? 'the leader';
+  const texts: Record<typeof outcome, string> = {
+    UNREACHABLE: `${target} is not connected`,
+    BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,
+    TOO_LARGE: `the message '${message.type}' is larger than ${target} accepts in one frame`,
+    STOPPED: 'this node is not running',
+  };
+  return new NetworkError(outcome, texts[outcome], { node: message.to });
+}

@@ -1,0 +1,262 @@
+import type { Clock } from '../base/clock.js';
+import { Emitter } from '../base/emitter.js';
+import { messageOf } from '../base/errors.js';
+import { type Log, silentLog } from '../base/log.js';
+import { ANYONE, type NodeId } from '../base/names.js';
+import type { Random } from '../base/random.js';
+import { type Handler, type HandlerContext, type HandlerOptions, handle } from '../manager/handler.js';
+import { NetworkManager } from '../manager/manager.js';
+import { isPresent } from '../membership/member.js';
+import { payloadOf } from '../message/raw-payload.js';
+import { Stamp } from '../message/stamp.js';
+import type { Network, SendOutcome, StopOptions } from '../network/network.js';
+import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { NetworkFactory } from '../network/wiring.js';
+import { Balancer } from './balancer.js';
+import { Desk } from './desk.js';
+import { Relay } from './relay.js';
+import type { AnyDefinition, EmitOptions, InputOf, OutputOf, RequestOptions } from './request.js';
+import { type MemberEvent, Roster } from './roster.js';
+import { takeSnapshot } from './snapshot.js';
+import type { ClusterStatus, LeaderStatus } from './status.js';
+
+export interface LeaderOptions {
+  readonly name: NodeId;
+  readonly cluster: string;
+  readonly network: NetworkFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  readonly log?: Log | undefined;
+  readonly handlers?: readonly Handler[] | undefined;
+  /** This process. @default 0 */
+  readonly pid?: number | undefined;
+  /** What collaborators dial, for `status`. */
+  readonly address?: (() => string) | undefined;
+}
+
+interface LeaderEvents {
+  member: MemberEvent;
+}
+
+/** The node that the others join: knows who is there, relays, balances, and answers operators. */
+export class Leader implements AsyncDisposable {
+  readonly #options: LeaderOptions;
+  readonly #clock: Clock;
+  readonly #network: Network;
+  readonly #manager: NetworkManager;
+  readonly #roster: Roster;
+  readonly #relay: Relay;
+  readonly #desk: Desk;
+  readonly #events: Emitter<LeaderEvents>;
+  readonly #startedAt: number;
+  #state: LeaderStatus['state'] = 'serving';
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: LeaderOptions) {
+    const { clock, random, cluster, version } = options;
+    const log = options.log ?? silentLog;
+    this.#options = options;
+    this.#clock = clock;
+    this.#startedAt = clock.wallNow();
+    this.#events = new Emitter((error) => log.error({ err: messageOf(error) }, 'a listener failed'));
+    const stamp = new Stamp(options.name, clock, random);
+    const balancer = new Balancer(random.fork('balancer'));
+    const manager = () => this.#manager;
+    this.#roster = new Roster({
+      clock,
+      log,
+      cluster,
+      balancer,
+      manager,
+      onMember: (event) => this.#events.emit('member', event),
+      onChange: () => this.#desk.changed(),
+    });
+    this.#relay = new Relay({
+      self: options.name,
+      clock,
+      balancer,
+      manager,
+      members: () => this.members(),
+      absence: (node) => this.#roster.absence(node),
+    });
+    this.#network = options.network({
+      self: options.name,
+      role: 'leader',
+      cluster,
+      version,
+      clock,
+      random,
+      log,
+      stamp,
+      admit: (candidate) => this.#roster.admit(candidate),
+    });
+    this.#manager = new NetworkManager({
+      network: this.#network,
+      stamp,
+      clock,
+      log,
+      relay: (message, peer) => this.#relay.route(message, peer),
+      arrived: (peer) => this.#roster.arrived(peer),
+    });
+    this.#desk = new Desk({
+      clock,
+      manager: this.#manager,
+      roster: this.#roster,
+      balancer,
+      status: () => this.status(),
+    });
+    this.#listen(options.handlers ?? []);
+  }
+
+  get name(): NodeId {
+    return this.#network.self;
+  }
+
+  /** What collaborators dial. */
+  get address(): string {
+    return this.#options.address?.() ?? '';
+  }
+
+  /** @throws NetworkError ADDRESS_IN_USE or another, if it cannot listen */
+  async start(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#network.start(options.signal ? { signal: options.signal } : {});
+    this.#roster.start();
+  }
+
+  on(type: 'member', listener: (event: MemberEvent) => void): Disposable {
+    return this.#events.on(type, listener);
+  }
+
+  /** The names of those who are connected, in the order of their joining. */
+  members(): readonly NodeId[] {
+    const present: NodeId[] = [];
+    for (const member of this.#roster.table.members()) {
+      if (isPresent(member.status)) present.push(member.node);
+    }
+    return present;
+  }
+
+  status(): ClusterStatus {
+    const { cluster } = this.#options;
+    const { table } = this.#roster;
+    return takeSnapshot({ cluster, table, leader: this.#leaderStatus(), network: this.#network, clock: this.#clock });
+  }
+
+  /** Offers a handler of the leader's own, or replaces the one of the same type. */
+  handle(handler: Handler): void;
+  handle<const Type extends string>(
+    type: Type,
+    options: HandlerOptions,
+    run: (payload: unknown, context: HandlerContext) => unknown,
+  ): void;
+  handle(
+    first: Handler | string,
+    options: HandlerOptions = {},
+    run: (payload: unknown, context: HandlerContext) => unknown = () => undefined,
+  ): void {
+    this.#manager.registerHandler(typeof first === 'string' ? handle(first, options, run) : first);
+  }
+
+  /** @returns whether there was one */
+  unhandle(type: string): boolean {
+    return this.#manager.removeHandler(type);
+  }
+
+  /**
+   * Asks a node, or, by default (`?`), whichever that is alive, has the handler and is least busy.
+   * @returns the payload of the answer
+   * @throws NetworkError what the handler or the way said
+   */
+  async request<D extends AnyDefinition = AnyDefinition>(
+    type: D | D['type'],
+    payload?: InputOf<D>,
+    options: RequestOptions = {},
+  ): Promise<OutputOf<D>> {
+    const { to = ANYONE, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const name = typeof type === 'string' ? type : type.type;
+    const draft = { type: name, to, payload, priority, component };
+    const answer =
+      to === ANYONE
+        ? await this.#relay.ask({ ...draft, ttl: timeoutMs }, signal)
+        : await this.#manager.request(draft, { timeoutMs, signal });
+    return payloadOf(answer) as OutputOf<D>;
+  }
+
+  /** One way, to a node or, by default, to whichever is best. */
+  emit(type: string, payload?: unknown, options: EmitOptions = {}): SendOutcome {
+    const { to = ANYONE, priority, component } = options;
+    return this.#desk.emit({ type, payload, priority, component, to });
+  }
+
+  /** One way, to every collaborator; serialised once. @returns how many it was queued for */
+  broadcast(type: string, payload?: unknown, options: Omit<EmitOptions, 'to'> = {}): number {
+    const message = this.#manager.stamp.make({ kind: 'event', type, to: '*', payload, ...options });
+    return this.#network.sendMany(message, this.members()).filter((outcome) => outcome === 'queued').length;
+  }
+
+  /** Removes a node: it is told why and its process may not come back. @returns whether there was such a node */
+  evict(node: NodeId): boolean {
+    return this.#roster.evict(node);
+  }
+
+  /** Waits `graceMs` (default 1,000) for handlers that run, says goodbye to everybody, closes. Idempotent. */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop({ graceMs = 1000 }: StopOptions): Promise<void> {
+    this.#state = 'draining';
+    this.#desk.close();
+    await this.#relay.drain(graceMs);
+    await this.#manager.close(graceMs);
+    this.#roster.stop();
+    await this.#network.stop({ graceMs });
+    this.#events.clear();
+  }
+
+  #listen(handlers: readonly Handler[]): void {
+    for (const handler of handlers) this.#manager.registerHandler(handler);
+    this.#roster.listen(this.#manager);
+    this.#manager.onControl('cancel', (message, peer) => {
+      if (message.re === undefined || this.#relay.cancel(message.re, peer.node)) return;
+      this.#manager.dispatcher.cancel(message.re, peer.node);
+    });
+    this.#network.onPeer((event) => {
+      this.#roster.peerEvent(event);
+      if (event.type === 'disconnected') this.#relay.abandon(event.peer.node);
+    });
+  }
+
+  #leaderStatus(): LeaderStatus {
+    const { version, pid } = this.#options;
+    return {
+      node: this.name,
+      address: this.address,
+      version,
+      pid: pid ?? 0,
+      state: this.#state,
+      startedAt: this.#startedAt,
+      uptimeMs: Math.max(0, this.#clock.wallNow() - this.#startedAt),
+      counters: this.#counters(),
+    };
+  }
+
+  #counters(): Readonly<Record<string, number>> {
+    const { requester, dispatcher, unsentAnswers, unknownControl } = this.#manager;
+    return {
+      ...this.#network.counters,
+      ...this.#roster.table.counters,
+      ...requester.counters,
+      ...dispatcher.counters,
+      ...this.#relay.counters,
+      unsentAnswers,
+      unknownControl,
+    };
+  }
+}

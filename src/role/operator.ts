@@ -1,0 +1,234 @@
+import type { Clock } from '../base/clock.js';
+import { type Deferred, deferred } from '../base/deferred.js';
+import { NetworkError, toNetworkError } from '../base/errors.js';
+import { type Log, silentLog } from '../base/log.js';
+import { Mailbox } from '../base/mailbox.js';
+import { ANYONE, type NodeId } from '../base/names.js';
+import type { Random } from '../base/random.js';
+import { NetworkManager } from '../manager/manager.js';
+import { payloadOf } from '../message/raw-payload.js';
+import { Stamp } from '../message/stamp.js';
+import type { Network, PeerEvent } from '../network/network.js';
+import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { NetworkFactory } from '../network/wiring.js';
+import { EMIT, type EmitOrder, EVICT, STATUS, type StatusQuery } from './operations.js';
+import type { Answer, EachOptions, Emission, OperatorApi, StatusOptions } from './operator-api.js';
+import { Pulse } from './pulse.js';
+import type { RequestOptions } from './request.js';
+import type { ClusterStatus, CollaboratorStatus } from './status.js';
+
+export interface OperatorOptions {
+  readonly name: NodeId;
+  readonly network: NetworkFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  readonly log?: Log | undefined;
+  /** @default 'operator' */
+  readonly role?: 'operator' | 'observer' | undefined;
+  /** Whichever it finds, if left out. */
+  readonly cluster?: string | undefined;
+}
+
+/** A client of a leader: asks, tells, looks. What the command line is made of. */
+export class Operator implements OperatorApi {
+  readonly #network: Network;
+  readonly #manager: NetworkManager;
+  readonly #clock: Clock;
+  readonly #pulse: Pulse;
+  readonly #connected: Deferred<void> = deferred();
+  readonly #closed: Deferred<Error | undefined> = deferred();
+  /** Set while the connection takes nothing more. */
+  #drained: Deferred<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: OperatorOptions) {
+    const { clock, random, version } = options;
+    const log = options.log ?? silentLog;
+    const stamp = new Stamp(options.name, clock, random);
+    this.#clock = clock;
+    this.#network = options.network({
+      self: options.name,
+      role: options.role ?? 'operator',
+      cluster: options.cluster,
+      version,
+      clock,
+      random,
+      log,
+      stamp,
+    });
+    this.#manager = new NetworkManager({
+      network: this.#network,
+      stamp,
+      clock,
+      log,
+      arrived: () => this.#pulse.arrived(),
+    });
+    this.#pulse = new Pulse({ manager: this.#manager, clock, random, report: () => ({}) });
+    // Nobody may be waiting for it when it fails.
+    this.#connected.promise.catch(() => {});
+    this.#network.onPeer((event) => this.#peerEvent(event));
+  }
+
+  get self(): NodeId {
+    return this.#network.self;
+  }
+
+  get peer(): NodeId {
+    return this.#network.upstream ?? 'leader';
+  }
+
+  get closed(): Promise<Error | undefined> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Resolves when connected.
+   * @throws NetworkError what the other side said, CONNECTION_FAILED, or the signal's reason
+   */
+  async start(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { signal } = options;
+    const onAbort = () => this.#connected.reject(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (!signal?.aborted) await this.#network.start();
+      await this.#connected.promise;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async status(options: StatusOptions = {}): Promise<ClusterStatus> {
+    const { after, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const waitMs = after === undefined ? undefined : timeoutMs;
+    const query: StatusQuery = { after, waitMs };
+    const answer = await this.#ask(STATUS, query, { timeoutMs: timeoutMs + (waitMs ? DEFAULT_TIMEOUT_MS : 0), signal });
+    return answer.payload as ClusterStatus;
+  }
+
+  async selfStatus(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<CollaboratorStatus> {
+    const answer = await this.#ask(STATUS, {}, { signal: options.signal });
+    return answer.payload as CollaboratorStatus;
+  }
+
+  call(
+    type: string,
+    payload?: unknown,
+    options: RequestOptions = {},
+  ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
+    return this.#ask(type, payload, { ...options, to: options.to ?? ANYONE });
+  }
+
+  async *callEach(type: string, payload: unknown, options: EachOptions): AsyncGenerator<Answer, void, undefined> {
+    const { nodes } = options;
+    const abandoned = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, abandoned.signal]) : abandoned.signal;
+    const answers = new Mailbox<Answer>();
+    let open = nodes.length;
+    if (open === 0) return;
+    const arrived = (answer: Answer) => {
+      answers.push(answer);
+      open -= 1;
+      if (open === 0) answers.end();
+    };
+    for (const node of nodes)
+      void this.#answerOf(node, { type, payload, options: { ...options, signal } }).then(arrived);
+    try {
+      yield* answers;
+    } finally {
+      // The reader left early, or has all it wants: whoever still works may stop.
+      abandoned.abort(new NetworkError('CANCELLED', 'enough answers have come'));
+    }
+  }
+
+  async emitEach(
+    type: string,
+    payload: unknown,
+    options: Omit<EachOptions, 'timeoutMs'>,
+  ): Promise<readonly Emission[]> {
+    const { nodes, priority, component, signal } = options;
+    const order: EmitOrder = { type, nodes, payload, priority, component };
+    const answer = await this.#ask(EMIT, order, { signal });
+    return answer.payload as readonly Emission[];
+  }
+
+  async evict(node: NodeId): Promise<void> {
+    await this.#ask(EVICT, { node }, {});
+  }
+
+  /** Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#pulse.stop();
+    await this.#manager.close(0);
+    await this.#network.stop();
+    this.#drained?.resolve();
+    this.#connected.reject(new NetworkError('STOPPED', 'this client was stopped'));
+    this.#closed.resolve(undefined);
+  }
+
+  async #ask(
+    type: string,
+    payload: unknown,
+    options: RequestOptions,
+  ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
+    if (this.#drained) await this.#drained.promise;
+    const { to, priority, component, timeoutMs, signal } = options;
+    const answer = await this.#manager.request({ type, to, payload, priority, component }, { timeoutMs, signal });
+    return { node: answer.from, payload: payloadOf(answer) };
+  }
+
+  async #answerOf(node: NodeId, request: { type: string; payload: unknown; options: RequestOptions }): Promise<Answer> {
+    const startedAt = this.#clock.now();
+    const { type, payload, options } = request;
+    try {
+      const answer = await this.#ask(type, payload, { ...options, to: node });
+      return { node, ok: true, ms: this.#clock.now() - startedAt, payload: answer.payload };
+    } catch (error) {
+      const { code, message } = toNetworkError(error);
+      return { node, ok: false, ms: this.#clock.now() - startedAt, error: { code, message } };
+    }
+  }
+
+  #peerEvent(event: PeerEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.#pulse.start(event.peer);
+        this.#connected.resolve();
+        return;
+      case 'disconnected':
+        this.#pulse.stop();
+        this.#release();
+        return;
+      case 'refused':
+        this.#connected.reject(event.error);
+        this.#closed.resolve(event.error);
+        return;
+      case 'congested':
+        this.#drained ??= deferred();
+        return;
+      case 'drained':
+        this.#release();
+        return;
+      case 'unreachable':
+        return;
+    }
+  }
+
+  #release(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}

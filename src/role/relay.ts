@@ -1,0 +1,206 @@
+import type { Clock } from '../base/clock.js';
+import { type Deferred, deferred } from '../base/deferred.js';
+import { type ErrorCode, NetworkError, toNetworkError } from '../base/errors.js';
+import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
+import type { NetworkManager } from '../manager/manager.js';
+import type { NetworkMessage } from '../message/message.js';
+import type { Peer } from '../network/network.js';
+import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { Balancer } from './balancer.js';
+
+/** How many nodes a request to `?` is offered to, if those before could not take it. */
+const MAX_OFFERS = 3;
+/** The node did not begin to handle the request, so another one may be asked without doing anything twice. */
+const NOT_STARTED: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'OVERLOADED', 'BACKPRESSURE', 'NO_HANDLER']);
+
+export interface RelayParts {
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly balancer: Balancer;
+  readonly manager: () => NetworkManager;
+  /** Everybody that `*` means. */
+  readonly members: () => readonly NodeId[];
+  /** Why a node that is not connected is not: a sentence for the asker. */
+  readonly absence: (node: NodeId) => string;
+}
+
+export interface RelayCounters {
+  requests: number;
+  events: number;
+  /** Events that had nowhere to go. */
+  dropped: number;
+}
+
+/**
+ * The leader's way of handing on what one node sends to another. A request travels on under an id of the leader's
+ * own, so that deadlines, cancellation, lost nodes and late answers are dealt with where the connection is.
+ * Payloads pass unparsed.
+ */
+export class Relay {
+  readonly #parts: RelayParts;
+  /** Requests on their way, by asker and id. */
+  readonly #live = new Map<string, AbortController>();
+  #idle: Deferred<void> | undefined;
+  readonly counters: RelayCounters = { requests: 0, events: 0, dropped: 0 };
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns false if the message is for the leader itself */
+  route(message: NetworkMessage, peer: Peer): boolean {
+    const { self } = this.#parts;
+    const { to } = message;
+    if (to === undefined || to === self) return false;
+    if (peer.role === 'observer')
+      return this.#refuse(message, new NetworkError('NOT_ALLOWED', 'an observer may only look'));
+    if (message.kind === 'event') return this.#event(message, to);
+    if (to === EVERYONE) {
+      const text = "to: a request goes to one node, or to '?'; '*' is for events";
+      return this.#refuse(message, new NetworkError('INVALID_MESSAGE', text));
+    }
+    if (to === ANYONE && this.#runsHere(message.type)) return false;
+    this.#request(message, peer);
+    return true;
+  }
+
+  /** The asker gave up. @returns false if the request is not on its way to anybody */
+  cancel(id: string, peer: NodeId): boolean {
+    const controller = this.#live.get(keyOf(peer, id));
+    controller?.abort(new NetworkError('CANCELLED', `${peer} gave up`));
+    return controller !== undefined;
+  }
+
+  /** The asker is gone. */
+  abandon(peer: NodeId): void {
+    const prefix = keyOf(peer, '');
+    for (const [key, controller] of [...this.#live]) {
+      if (key.startsWith(prefix)) controller.abort(new NetworkError('CANCELLED', `${peer} is gone`));
+    }
+  }
+
+  /** Resolves when nothing is on its way any more, or after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    if (this.#live.size === 0) return;
+    this.#idle = deferred();
+    const timer = this.#parts.clock.setTimer(graceMs, () => this.#idle?.resolve());
+    await this.#idle.promise;
+    timer.cancel();
+  }
+
+  /**
+   * Asks a node, or whichever is best for `?`, which is asked again elsewhere as long as nobody has begun.
+   * @returns the answer and who gave it
+   */
+  async ask(message: NetworkMessage | AskDraft, signal?: AbortSignal): Promise<NetworkMessage> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + (message.ttl ?? DEFAULT_TIMEOUT_MS);
+    if (message.to !== ANYONE) return this.#askNode(message, message.to as NodeId, { deadline, signal });
+    const tried = new Set<NodeId>();
+    for (;;) {
+      const target = this.#choose(message.type, tried);
+      tried.add(target);
+      try {
+        return await this.#askNode(message, target, { deadline, signal });
+      } catch (error) {
+        const another = tried.size < MAX_OFFERS && this.#parts.balancer.pick(message.type, tried) !== undefined;
+        if (!another || !NOT_STARTED.has(toNetworkError(error).code)) throw error;
+      }
+    }
+  }
+
+  async #askNode(
+    message: NetworkMessage | AskDraft,
+    target: NodeId,
+    until: { deadline: number; signal: AbortSignal | undefined },
+  ): Promise<NetworkMessage> {
+    const { balancer, clock } = this.#parts;
+    const manager = this.#parts.manager();
+    if (!manager.network.peers.has(target)) {
+      throw new NetworkError('UNREACHABLE', this.#parts.absence(target), { node: target });
+    }
+    const startedAt = clock.now();
+    let tookMs: number | undefined;
+    balancer.started(target);
+    try {
+      const { type, from, priority, component, payload } = message;
+      const draft = { type, from, to: target, priority, component, payload };
+      const limits = { timeoutMs: Math.max(1, until.deadline - startedAt), signal: until.signal };
+      const answer = await manager.request(draft, limits);
+      tookMs = clock.now() - startedAt;
+      return answer;
+    } finally {
+      balancer.ended(target, tookMs);
+    }
+  }
+
+  #choose(type: string, tried: ReadonlySet<NodeId>): NodeId {
+    const target = this.#parts.balancer.pick(type, tried);
+    if (target !== undefined) return target;
+    throw new NetworkError('NO_HANDLER', `no node that is alive has a handler for '${type}'`);
+  }
+
+  #runsHere(type: string): boolean {
+    return this.#parts.balancer.pick(type) === undefined && this.#parts.manager().dispatcher.has(type);
+  }
+
+  #request(message: NetworkMessage, peer: Peer): void {
+    this.counters.requests += 1;
+    const key = keyOf(peer.node, message.id);
+    if (this.#live.has(key)) return; // the network repeated it
+    const controller = new AbortController();
+    this.#live.set(key, controller);
+    void this.#carry(message, controller.signal).finally(() => {
+      this.#live.delete(key);
+      if (this.#live.size === 0) this.#idle?.resolve();
+    });
+  }
+
+  /** Never rejects: whatever goes wrong is the asker's answer. */
+  async #carry(message: NetworkMessage, signal: AbortSignal): Promise<void> {
+    const manager = this.#parts.manager();
+    try {
+      const answer = await this.ask(message, signal);
+      manager.reply(message, { kind: 'response', payload: answer.payload, from: answer.from });
+    } catch (thrown) {
+      const error = toNetworkError(thrown);
+      manager.reply(message, { kind: 'error', payload: error.toWire(), from: error.node });
+    }
+  }
+
+  #event(message: NetworkMessage, to: NodeId): boolean {
+    this.counters.events += 1;
+    const manager = this.#parts.manager();
+    const { network } = manager;
+    if (to === EVERYONE) {
+      const others = this.#parts.members().filter((node) => node !== message.from);
+      network.sendMany(message, others);
+      // "Everyone" includes the leader, if it has something to do about it.
+      return !manager.dispatcher.has(message.type);
+    }
+    const target = to === ANYONE ? this.#parts.balancer.pick(message.type) : to;
+    if (target === undefined && manager.dispatcher.has(message.type)) return false;
+    const outcome = target === undefined ? 'UNREACHABLE' : network.send({ ...message, to: target });
+    if (outcome !== 'queued') this.counters.dropped += 1;
+    return true;
+  }
+
+  #refuse(message: NetworkMessage, error: NetworkError): true {
+    if (message.kind === 'request') this.#parts.manager().reply(message, { kind: 'error', payload: error.toWire() });
+    else this.counters.dropped += 1;
+    return true;
+  }
+}
+
+/** A request of the leader's own, for `?` or a node. */
+export interface AskDraft {
+  readonly type: string;
+  readonly from?: undefined;
+  readonly to: NodeId;
+  readonly ttl: number;
+  readonly priority?: NetworkMessage['priority'];
+  readonly component?: string | undefined;
+  readonly payload?: unknown;
+}
+
+const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;

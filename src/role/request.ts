@@ -1,0 +1,22 @@
+import type { NodeId } from '../base/names.js';
+import type { MessageDefinition } from '../manager/handler.js';
+import type { Priority } from '../message/message.js';
+
+export type { InputOf, OutputOf } from '../manager/handler.js';
+
+/** Any message definition or handler; what callers give instead of a bare type to have the types checked. */
+export type AnyDefinition = MessageDefinition<string, unknown, unknown>;
+
+export interface EmitOptions {
+  readonly to?: NodeId | undefined;
+  readonly priority?: Priority | undefined;
+  /** Traffic class. */
+  readonly component?: string | undefined;
+}
+
+export interface RequestOptions extends EmitOptions {
+  /** How long to wait for the answer, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number | undefined;
+  /** Aborting sends a cancel; the handler's own signal fires. */
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../base/clock.js';
+import type { Member } from '../membership/member.js';
+import type { Membership } from '../membership/membership.js';
+import type { Network } from '../network/network.js';
+import type { ClusterStatus, LeaderStatus, NodeStatus } from './status.js';
+
+interface SnapshotParts {
+  readonly cluster: string;
+  readonly leader: LeaderStatus;
+  readonly table: Membership;
+  readonly network: Network;
+  readonly clock: Clock;
+}
+
+/** The cluster as the leader sees it now. */
+export function takeSnapshot(parts: SnapshotParts): ClusterStatus {
+  const { cluster, leader, table } = parts;
+  const nodes = [...table.members()].map((member) => nodeStatus(member, parts));
+  nodes.sort((a, b) => (a.node < b.node ? -1 : 1));
+  return { schema: 1, cluster, leader, counts: { ...table.counts }, nodes, revision: table.revision };
+}
+
+function nodeStatus(member: Member, { network, clock }: SnapshotParts): NodeStatus {
+  const now = clock.now();
+  const wallNow = clock.wallNow();
+  const traffic = network.peers.get(member.node)?.traffic;
+  const wallOf = (monotonicMs: number) => Math.round(wallNow - (now - monotonicMs));
+  return {
+    node: member.node,
+    role: 'collaborator',
+    status: member.status,
+    address: member.address,
+    tags: member.tags,
+    handlers: member.handlers,
+    slots: { busy: member.busy, total: member.slots },
+    rttMs: member.rttMs ?? null,
+    heartbeatAgeMs: Math.max(0, Math.round(now - member.lastFrameAt)),
+    loopLagMs: member.loopLagMs,
+    version: member.version,
+    pid: member.pid,
+    joinedAt: wallOf(member.joinedAt),
+    lastSeenAt: wallOf(member.lastFrameAt),
+    messages: { in: traffic?.messagesIn ?? 0, out: traffic?.messagesOut ?? 0, errors: traffic?.errors ?? 0 },
+    bytes: { in: traffic?.bytesIn ?? 0, out: traffic?.bytesOut ?? 0 },
+  };
+}

@@ -1,0 +1,129 @@
+import { NetworkError } from '../base/errors.js';
+import { TYPE_NAME } from '../base/names.js';
+import type { Registration } from '../membership/member.js';
+import type { HeartbeatReport } from '../membership/membership-event.js';
+import { payloadOf } from '../message/raw-payload.js';
+
+/** The payloads of the roles' own control messages, and what of them is believed. docs/protocol.md describes them. */
+
+/** Collaborator to leader: the whole of what it offers; a later `sequence` replaces an earlier one. */
+export const REGISTER = 'register';
+/** Leader to collaborator: your last registration did not arrive, say it again. */
+export const REGISTER_AGAIN = 'register-again';
+/** Both ways, kind `heartbeat`: the leader's carries `re`, and the pace. */
+export const HEARTBEAT = 'heartbeat';
+
+/** In the greeting of the leader's welcome, and in its answer to a heartbeat. */
+export interface Pace {
+  /** How often the leader wants a heartbeat. */
+  readonly heartbeatMs: number;
+  /** After losing the leader, the first dial is uniform in this window. */
+  readonly reconnectWindowMs: number;
+}
+
+export interface RegistrationMessage {
+  readonly registration: Registration;
+  /** It is about to stop: no new work, please. */
+  readonly draining: boolean;
+}
+
+export const MAX_HANDLERS = 1000;
+export const MAX_TAGS = 64;
+export const MAX_TAG_LENGTH = 256;
+const MAX_SLOTS = 65_536;
+const MAX_PID = 2 ** 32;
+const MAX_MS = 1e9;
+const TAG_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
+/** What a leader may ask for: between five heartbeats a second and one in ten minutes. */
+const HEARTBEAT_MS: Range = [200, 600_000];
+const RECONNECT_WINDOW_MS: Range = [0, 3_600_000];
+
+type Fields = Readonly<Record<string, unknown>>;
+type Range = readonly [least: number, most: number];
+
+/** @throws NetworkError INVALID_MESSAGE naming the field and its rule */
+export function readRegistration(message: { readonly payload?: unknown }): RegistrationMessage {
+  const fields = objectOf(message, REGISTER);
+  const registration = {
+    sequence: numberOf(fields, 'sequence', [0, Number.MAX_SAFE_INTEGER]),
+    handlers: readHandlers(fields['handlers']),
+    tags: readTags(fields['tags']),
+    slots: Math.floor(optionalNumber(fields, 'slots', [0, MAX_SLOTS]) ?? 1),
+  };
+  return { registration, draining: fields['draining'] === true };
+}
+
+/** @throws NetworkError INVALID_MESSAGE naming the field and its rule */
+export function readHeartbeat(message: { readonly payload?: unknown }): HeartbeatReport {
+  const fields = message.payload === undefined ? {} : objectOf(message, HEARTBEAT);
+  return {
+    busy: optionalNumber(fields, 'busy', [0, MAX_MS]) ?? 0,
+    loopLagMs: optionalNumber(fields, 'loopLagMs', [0, MAX_MS]) ?? 0,
+    rttMs: optionalNumber(fields, 'rttMs', [0, MAX_MS]),
+    intervalMs: optionalNumber(fields, 'intervalMs', HEARTBEAT_MS),
+    registration: optionalNumber(fields, 'registration', [0, Number.MAX_SAFE_INTEGER]),
+  };
+}
+
+/** @throws NetworkError INVALID_MESSAGE naming the field and its rule */
+export function readPace(fields: Fields): Pace {
+  return {
+    heartbeatMs: numberOf(fields, 'heartbeatMs', HEARTBEAT_MS),
+    reconnectWindowMs: optionalNumber(fields, 'reconnectWindowMs', RECONNECT_WINDOW_MS) ?? 0,
+  };
+}
+
+/** The process id in a hello's greeting; 0 if it has none. */
+export function readPid(greeting: Fields): number {
+  const pid = greeting['pid'];
+  return Number.isSafeInteger(pid) && (pid as number) >= 0 && (pid as number) < MAX_PID ? (pid as number) : 0;
+}
+
+/** @throws NetworkError INVALID_MESSAGE */
+export function objectOf(message: { readonly payload?: unknown }, what: string): Fields {
+  const payload = payloadOf(message);
+  if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Fields;
+  throw new NetworkError('INVALID_MESSAGE', `payload of '${what}': an object is expected`);
+}
+
+function optionalNumber(fields: Fields, field: string, range: Range): number | undefined {
+  const value = fields[field];
+  return value === undefined || value === null ? undefined : numberOf(fields, field, range);
+}
+
+function numberOf(fields: Fields, field: string, [least, most]: Range): number {
+  const value = fields[field];
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  throw new NetworkError('INVALID_MESSAGE', `${field}: a number from ${least} to ${most} is expected`);
+}
+
+function readHandlers(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length > MAX_HANDLERS) {
+    throw new NetworkError('INVALID_MESSAGE', `handlers: a list of at most ${MAX_HANDLERS} types is expected`);
+  }
+  for (const type of value) {
+    if (typeof type === 'string' && TYPE_NAME.test(type)) continue;
+    throw new NetworkError('INVALID_MESSAGE', `handlers: ${JSON.stringify(type)?.slice(0, 80)} is not a message type`);
+  }
+  return value as string[];
+}
+
+/** @throws NetworkError INVALID_MESSAGE naming the tag and the rule */
+export function readTags(value: unknown): Readonly<Record<string, string>> {
+  if (value === undefined) return {};
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : undefined;
+  if (!entries || entries.length > MAX_TAGS) {
+    throw new NetworkError('INVALID_MESSAGE', `tags: an object of at most ${MAX_TAGS} texts is expected`);
+  }
+  for (const [name, text] of entries) {
+    if (!TAG_NAME.test(name)) {
+      throw new NetworkError('INVALID_MESSAGE', `tags: ${JSON.stringify(name.slice(0, 80))} is not a tag name`, {
+        hint: 'a letter, then up to 62 letters, digits and . _ -',
+      });
+    }
+    if (typeof text === 'string' && text.length <= MAX_TAG_LENGTH) continue;
+    const rule = `a text of at most ${MAX_TAG_LENGTH} characters is expected`;
+    throw new NetworkError('INVALID_MESSAGE', `tags.${name}: ${rule}`);
+  }
+  return Object.fromEntries(entries) as Record<string, string>;
+}
