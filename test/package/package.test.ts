@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { assertNothingLeft } from '../leaks.js';
+
+assertNothingLeft();
+
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+const run = promisify(execFile);
+
+/** npm as anyone would run it: on the Node under test, and not as a part of the npm that runs the tests. */
+function environment(): NodeJS.ProcessEnv {
+  const foreign = ['npm_config_local_prefix', 'npm_config_prefix', 'npm_config_global_prefix', 'INIT_CWD'];
+  const kept = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
+  return {
+    ...Object.fromEntries(kept),
+    PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH ?? ''}`,
+    NO_COLOR: '1',
+  };
+}
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string; readonly size: number; readonly mode: number }[];
+}
+
+/** What a user of the library writes; it only has to compile. */
+const CONSUMER = `
+import { connectOperator, createCollaborator, createLeader } from 'netmgr';
+import * as testing from 'netmgr/testing';
+
+export const parts: readonly unknown[] = [connectOperator, createCollaborator, createLeader, testing];
+`;
+
+describe('the package', () => {
+  let folder: string;
+  let packed: Packed;
+  const env = environment();
+  const inFolder = (command: string, args: readonly string[]) => run(command, args, { cwd: folder, env });
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'netmgr-package-'));
+    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const { stdout } = await run('npm', args, { cwd: ROOT, env, maxBuffer: 16 << 20 });
+    packed = Object.values(JSON.parse(stdout) as Record<string, Packed>)[0] as Packed;
+    await writeFile(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+    await inFolder('npm', [
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      path.join(folder, packed.filename),
+    ]);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('holds what users need and nothing else', () => {
+    const files = packed.files.map((file) => file.path);
+    for (const needed of [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'bin/netmgr.js',
+      'dist/src/index.js',
+    ]) {
+      assert.ok(files.includes(needed), `${needed} is missing`);
+    }
+    const known =
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/|docs\/|examples\/|dist\/src\/.*\.(js|d\.ts|js\.map)$)/;
+    assert.deepEqual(
+      files.filter((file) => !known.test(file) || /node_modules|\.test\.|tsbuildinfo/.test(file)),
+      [],
+    );
+    assert.equal((packed.files.find((file) => file.path === 'bin/netmgr.js')?.mode ?? 0) & 0o111, 0o111);
+  });
+
+  it('has source maps that carry their sources', async () => {
+    const maps = packed.files.map((file) => file.path).filter((file) => file.endsWith('.map'));
+    assert.ok(maps.length > 0);
+    for (const map of maps) {
+      const { sourcesContent } = JSON.parse(await readFile(path.join(folder, 'node_modules/netmgr', map), 'utf8'));
+      assert.equal(typeof sourcesContent?.[0], 'string', `${map} points at a source that is not in the package`);
+    }
+  });
+
+  it('installs a command', async () => {
+    const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+    const shown = await inFolder('npx', ['--no-install', 'netmgr', '--version']);
+    assert.equal(shown.stdout, `${version}\n`);
+    const help = await inFolder('npx', ['--no-install', 'netmgr', '--help']);
+    for (const command of ['lead', 'join', 'status']) assert.match(help.stdout, new RegExp(`\\b${command}\\b`));
+  });
+
+  it('can be imported', async () => {
+    const program = `
+      import * as netmgr from 'netmgr';
+      import * as testing from 'netmgr/testing';
+      console.log(JSON.stringify([Object.keys(netmgr), Object.keys(testing)]));`;
+    const { stdout } = await inFolder(process.execPath, ['--input-type=module', '--eval', program]);
+    const [netmgr, testing] = JSON.parse(stdout) as [string[], string[]];
+    for (const name of ['createLeader', 'createCollaborator', 'connectOperator'])
+      assert.ok(netmgr.includes(name), name);
+    assert.ok(testing.includes('InMemoryNetwork'));
+  });
+
+  it('keeps the rest to itself', async () => {
+    const program = `import('netmgr/dist/src/index.js').then(() => 'open', (error) => error.code).then(console.log)`;
+    const { stdout } = await inFolder(process.execPath, ['--input-type=module', '--eval', program]);
+    assert.equal(stdout, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n');
+  });
+
+  it('has types that stand on their own', async () => {
+    const compilerOptions = {
+      module: 'nodenext',
+      target: 'es2022',
+      lib: ['es2023', 'esnext.disposable'],
+      strict: true,
+      noEmit: true,
+      skipLibCheck: false,
+      typeRoots: [path.join(ROOT, 'node_modules/@types')],
+      types: ['node'],
+    };
+    await writeFile(path.join(folder, 'consumer.ts'), CONSUMER);
+    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+    const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+    await inFolder(process.execPath, [tsc, '-p', folder]).catch((error) =>
+      assert.fail(`${error.stdout}${error.stderr}`),
+    );
+  });
+});
