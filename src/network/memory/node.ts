@@ -1,0 +1,232 @@
+import { deferred } from '../../base/deferred.js';
+import { messageOf, NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
+import type { Codec, DecodeLimits } from '../../message/codec.js';
+import type { NetworkMessage } from '../../message/message.js';
+import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
+import type { NetworkWiring } from '../wiring.js';
+import type { Connection } from './connection.js';
+import { type MemoryCounters, newCounters } from './counters.js';
+import { Dialer, introduce } from './dial.js';
+import type { History } from './history.js';
+import { admission } from './listen.js';
+import type { Introduction } from './pipe.js';
+import { Session, type SessionOwner } from './session.js';
+
+/** What a node needs of its hub. */
+export interface NodeHub {
+  readonly history: History;
+  readonly codec: Codec;
+  readonly limits: DecodeLimits;
+  readonly dialTimeoutMs: number;
+  connect(dialer: NodeId, listener: NodeId): Connection;
+  /** @throws NetworkError ADDRESS_IN_USE */
+  listen(node: MemoryNode): void;
+  unlisten(node: MemoryNode): void;
+}
+
+export interface MemoryNodeParts {
+  readonly hub: NodeHub;
+  readonly wiring: NetworkWiring;
+  readonly dial: NodeId | undefined;
+  readonly listen: boolean;
+}
+
+const DEFAULT_GRACE_MS = 1000;
+
+/** One node's Network on an InMemoryNetwork. One per start of the node. */
+export class MemoryNode implements Network, SessionOwner {
+  readonly self: NodeId;
+  readonly #parts: MemoryNodeParts;
+  readonly #sessions = new Map<NodeId, Session>();
+  readonly #listeners = new Set<(event: PeerEvent) => void>();
+  readonly #dialer: Dialer | undefined;
+  readonly #counters: MemoryCounters = newCounters();
+  #sink: MessageSink = () => {};
+  #state: 'idle' | 'running' | 'stopping' | 'stopped' = 'idle';
+  #upstream: Session | undefined;
+  #stop: Promise<void> | undefined;
+  #onLastEnded: (() => void) | undefined;
+
+  constructor(parts: MemoryNodeParts) {
+    this.self = parts.wiring.self;
+    this.#parts = parts;
+    if (parts.dial !== undefined) this.#dialer = this.#makeDialer(parts.dial);
+  }
+
+  get upstream(): NodeId | undefined {
+    return this.#upstream?.node;
+  }
+
+  get peers(): ReadonlyMap<NodeId, Peer> {
+    return this.#sessions;
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.#counters };
+  }
+
+  async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.#state !== 'idle') throw new NetworkError('STOPPED', 'a network can be started only once');
+    if (this.#parts.listen) this.#parts.hub.listen(this);
+    this.#state = 'running';
+    this.#dialer?.dial();
+  }
+
+  send(message: NetworkMessage): SendOutcome {
+    if (this.#state !== 'running') return 'STOPPED';
+    const session = this.#route(message.to);
+    return session ? session.send(message, this.#parts.hub.codec.encode(message)) : 'UNREACHABLE';
+  }
+
+  sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[] {
+    if (this.#state !== 'running') return peers.map(() => 'STOPPED');
+    const encoded = this.#parts.hub.codec.encode(message);
+    return peers.map((peer) => this.#sessions.get(peer)?.send(message, encoded) ?? 'UNREACHABLE');
+  }
+
+  onMessage(handler: MessageSink): void {
+    this.#sink = handler;
+  }
+
+  onPeer(listener: (event: PeerEvent) => void): Disposable {
+    const wrapped = (event: PeerEvent) => listener(event);
+    this.#listeners.add(wrapped);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(wrapped) };
+  }
+
+  disconnect(peer: NodeId, reason: NetworkError): void {
+    this.#sessions.get(peer)?.cut(reason);
+  }
+
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stop ??= this.#close(options.graceMs ?? DEFAULT_GRACE_MS);
+    return this.#stop;
+  }
+
+  /** The process is killed: nothing is said, and nobody here is told anything any more. */
+  kill(): void {
+    if (this.#state === 'running' || this.#state === 'stopping') this.#parts.hub.unlisten(this);
+    this.#state = 'stopped';
+    this.#listeners.clear();
+    this.#dialer?.stop();
+    for (const session of this.#sessions.values()) session.kill();
+    this.#sessions.clear();
+    this.#upstream = undefined;
+  }
+
+  /** Someone dialled this node and said hello. */
+  accept(connection: Connection, hello: Introduction): void {
+    const { wiring, hub } = this.#parts;
+    const present = this.#sessions.get(hello.node);
+    const verdict = admission(wiring, hello, present);
+    if (verdict instanceof NetworkError) {
+      this.#counters.joinsRefused += 1;
+      hub.history.record({ what: 'refuse', from: this.self, to: hello.node, detail: verdict.code });
+      connection.out('listener').push({ kind: 'refusal', error: verdict.toWire() });
+      return;
+    }
+    if (present) this.#counters.replaced += 1;
+    present?.cut(new NetworkError('CLOSED', `a newer connection of ${hello.node} took its place`));
+    const session = this.#open(connection, 'listener', hello);
+    connection.out('listener').push({ kind: 'welcome', introduction: introduce(wiring, verdict.welcome) });
+    this.#tell({ type: 'connected', peer: session });
+  }
+
+  delivered(session: Session, message: NetworkMessage): void {
+    this.#guard(() => this.#sink(message, session));
+  }
+
+  pressure(session: Session, type: 'congested' | 'drained'): void {
+    this.#tell({ type, peer: session });
+  }
+
+  ended(session: Session, left: boolean, error: NetworkError): void {
+    this.#sessions.delete(session.node);
+    if (this.#upstream === session) this.#upstream = undefined;
+    const detail = `${left ? 'left' : 'lost'} ${error.code}`;
+    this.#parts.hub.history.record({ what: 'disconnect', from: this.self, to: session.node, detail });
+    this.#tell({ type: 'disconnected', peer: session, left, error });
+    if (session.dialled) this.#dialer?.lost(session);
+    if (this.#sessions.size === 0) this.#onLastEnded?.();
+  }
+
+  #makeDialer(target: NodeId): Dialer {
+    const { hub, wiring } = this.#parts;
+    return new Dialer({
+      wiring,
+      target,
+      timeoutMs: hub.dialTimeoutMs,
+      connect: () => hub.connect(this.self, target),
+      established: (connection, welcome) => {
+        this.#upstream = this.#open(connection, 'dialer', welcome);
+        this.#tell({ type: 'connected', peer: this.#upstream });
+      },
+      tell: (event) => {
+        if (event.type === 'unreachable') this.#counters.dialsFailed += 1;
+        if (event.type === 'unreachable' || event.type === 'refused') {
+          hub.history.record({ what: event.type, from: this.self, to: target, detail: event.error.code });
+        }
+        this.#tell(event);
+      },
+    });
+  }
+
+  #open(connection: Connection, side: 'dialer' | 'listener', introduction: Introduction): Session {
+    const { hub, wiring } = this.#parts;
+    const { history, codec, limits } = hub;
+    const session = new Session({
+      owner: this,
+      counters: this.#counters,
+      wiring,
+      history,
+      codec,
+      limits,
+      connection,
+      side,
+      introduction,
+    });
+    this.#sessions.set(session.node, session);
+    history.record({ what: 'connect', from: this.self, to: session.node, detail: side });
+    return session;
+  }
+
+  #route(to: NodeId | undefined): Session | undefined {
+    return (to === undefined ? undefined : this.#sessions.get(to)) ?? this.#upstream;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    if (this.#state === 'stopped') return;
+    const { hub, wiring } = this.#parts;
+    if (this.#state === 'running') hub.unlisten(this);
+    this.#state = 'stopping';
+    this.#dialer?.stop();
+    for (const session of this.#sessions.values()) session.sayGoodbye();
+    if (this.#sessions.size > 0) {
+      const over = deferred();
+      this.#onLastEnded = over.resolve;
+      const timer = wiring.clock.setTimer(graceMs, over.resolve);
+      await over.promise;
+      timer.cancel();
+    }
+    this.#counters.terminatedAtStop += this.#sessions.size;
+    for (const session of [...this.#sessions.values()])
+      session.cut(new NetworkError('STOPPED', 'this node was stopped'));
+    this.#state = 'stopped';
+    this.#listeners.clear();
+  }
+
+  #tell(event: PeerEvent): void {
+    for (const listener of [...this.#listeners]) this.#guard(() => listener(event));
+  }
+
+  /** A handler that throws breaks nobody else. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#parts.wiring.log.error({ node: this.self, reason: messageOf(error) }, 'a handler of network events threw');
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../../base/clock.js';
+import { NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
+import type { Random } from '../../base/random.js';
+import type { DecodeLimits } from '../../message/codec.js';
+
+/** What one direction of a link does to messages. */
+export interface LinkFaults {
+  /** How long a message is under way, in milliseconds. @default 1 */
+  readonly baseDelayMs: number;
+  /** Each delay is uniform in baseDelayMs · (1 ± jitter); 0 to 1. Order is kept all the same. @default 0 */
+  readonly jitter: number;
+  /** Probability that a message is lost. @default 0 */
+  readonly dropRate: number;
+  /** The same for requests alone; dropRate when left out. */
+  readonly requestDropRate?: number | undefined;
+  /** The same for answers (responses and errors) alone; dropRate when left out. */
+  readonly responseDropRate?: number | undefined;
+  /** Probability that a message arrives twice. @default 0 */
+  readonly duplicateRate: number;
+  /** Probability that a message is held back, so that later ones overtake it. @default 0 */
+  readonly reorderRate: number;
+}
+
+const CALM: LinkFaults = { baseDelayMs: 1, jitter: 0, dropRate: 0, duplicateRate: 0, reorderRate: 0 };
+
+export interface InMemoryNetworkOptions {
+  /** Virtual or real. */
+  readonly clock: Clock;
+  /** Where every fault comes from; the same seed gives the same faults. */
+  readonly random: Random;
+  /** Of every link that has none of its own. */
+  readonly faults?: Partial<LinkFaults> | undefined;
+  /** The codec that every message really goes through. @default 'json' */
+  readonly codec?: 'json' | 'msgpack' | undefined;
+  /** What a receiver accepts. @default DEFAULT_DECODE_LIMITS */
+  readonly limits?: Partial<DecodeLimits> | undefined;
+  /** How long a dial may take, the handshake included, in milliseconds. @default 2000 */
+  readonly dialTimeoutMs?: number | undefined;
+  /** Events kept for `trace`; the digest covers all of them. @default 10000 */
+  readonly historySize?: number | undefined;
+}
+
+export interface NodeOptions {
+  /** The node to dial; without it the node only listens. */
+  readonly dial?: NodeId | undefined;
+  /** Whether others can dial this node. @default true for a node that does not dial */
+  readonly listen?: boolean | undefined;
+}
+
+export interface LinkOptions {
+  /** Only from the first node to the second. @default false */
+  readonly oneWay?: boolean | undefined;
+}
+
+/** @throws NetworkError INVALID_OPTION naming the field and its range */
+export function resolveFaults(faults: Partial<LinkFaults>, base: LinkFaults = CALM): LinkFaults {
+  const resolved: LinkFaults = { ...base, ...faults };
+  const delay = resolved.baseDelayMs;
+  if (!(Number.isFinite(delay) && delay >= 0)) refuse('baseDelayMs', delay, 'a number of milliseconds, 0 or more');
+  for (const field of ['jitter', 'dropRate', 'duplicateRate', 'reorderRate'] as const) {
+    if (!(resolved[field] >= 0 && resolved[field] <= 1)) refuse(field, resolved[field], 'a number from 0 to 1');
+  }
+  for (const field of ['requestDropRate', 'responseDropRate'] as const) {
+    const rate = resolved[field];
+    if (rate !== undefined && !(rate >= 0 && rate <= 1)) refuse(field, rate, 'a number from 0 to 1');
+  }
+  return resolved;
+}
+
+function refuse(field: string, value: unknown, rule: string): never {
+  throw new NetworkError('INVALID_OPTION', `${field}: ${String(value)} is not ${rule}`);
+}

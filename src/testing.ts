@@ -1,0 +1,18 @@
+/**
+ * `netmgr/testing`: clusters inside one test, on virtual time, with seeded faults.
+ *
+ * @example
+ * const clock = new VirtualClock();
+ * const random = seededRandom(7);
+ * const hub = new InMemoryNetwork({ clock, random, faults: { baseDelayMs: 10, jitter: 0.5, dropRate: 0.01 } });
+ * const leader = new Leader({ name: 'leader', cluster: 'test', version: '0', network: hub.factory(), clock, random });
+ * const network = hub.factory({ dial: 'leader' });
+ * const worker = new Collaborator({ name: 'w1', version: '0', network, clock, random: random.fork('w1') });
+ */
+export type { Clock, Timer } from './base/clock.js';
+export { type Random, seededRandom } from './base/random.js';
+export { type NodeClock, VirtualClock, type VirtualClockOptions } from './base/virtual-clock.js';
+export { InMemoryNetwork } from './network/memory/in-memory-network.js';
+export type { InMemoryNetworkOptions, LinkFaults, LinkOptions, NodeOptions } from './network/memory/options.js';
+export { Collaborator, type CollaboratorOptions } from './role/collaborator.js';
+export { Leader, type LeaderOptions } from './role/leader.js';
