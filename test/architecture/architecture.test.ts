@@ -68,8 +68,11 @@ for (const from of FOLDERS) {
     probe(`${from}/to-${to}.ts`, `export type { Thing } from '../${to}/thing.js';`, rule);
     probe(`${from}/deep/to-${to}.ts`, `export type { Thing } from '../../${to}/thing.js';`, rule);
   }
-  probe(`${from}/to-testing.ts`, `export type { Thing } from '../testing.js';`, IMPORTS);
-  if (from !== 'cli') probe(`${from}/to-index.ts`, `export type { Thing } from '../index.js';`, IMPORTS);
+  for (const entry of ['index', 'compose', 'testing']) {
+    const rule = from === 'cli' && entry !== 'testing' ? undefined : IMPORTS;
+    probe(`${from}/to-${entry}.ts`, `export type { Thing } from '../${entry}.js';`, rule);
+    probe(`${from}/deep/to-${entry}.ts`, `export type { Thing } from '../../${entry}.js';`, rule);
+  }
   probe(`${from}/native-timers.ts`, `export { setTimeout } from 'node:timers/promises';`, IMPORTS);
   probe(`${from}/global-timer.ts`, 'export const run = (): unknown => setTimeout(run, 1);', GLOBALS);
   probe(`${from}/hidden-timer.ts`, 'export const run = (): unknown => globalThis.setTimeout(run, 1);', PROPERTIES);
