@@ -66,7 +66,7 @@ export class NetworkManager {
     this.#relay = parts.relay;
     this.#arrived = parts.arrived;
     this.#wheel = new DeadlineWheel(parts.clock);
-    this.requester = new Requester({ ...parts, wheel: this.#wheel });
+    this.requester = new Requester({ network: parts.network, stamp: parts.stamp, wheel: this.#wheel });
     this.dispatcher = new Dispatcher({
       node: parts.network.self,
       clock: parts.clock,

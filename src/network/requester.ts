@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.js';
 import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
 import { fromWire, NetworkError, NetworkTimeoutError } from '../base/errors.js';
 import type { NodeId } from '../base/names.js';
@@ -33,15 +32,13 @@ export const MAX_WAITING_REQUESTS = 1_000_000;
 export class Requester {
   readonly #network: Network;
   readonly #stamp: Stamp;
-  readonly #clock: Clock;
   readonly #wheel: DeadlineWheel;
   readonly #waiting = new Map<string, Waiting>();
   readonly counters: RequesterCounters = { lateAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
-  constructor(parts: { network: Network; stamp: Stamp; clock: Clock; wheel: DeadlineWheel }) {
+  constructor(parts: { network: Network; stamp: Stamp; wheel: DeadlineWheel }) {
     this.#network = parts.network;
     this.#stamp = parts.stamp;
-    this.#clock = parts.clock;
     this.#wheel = parts.wheel;
   }
 
@@ -130,11 +127,9 @@ export class Requester {
   /** @internal */
   expired(waiting: Waiting): void {
     this.counters.timeouts += 1;
-    const waitedMs = Math.round(this.#clock.now() - waiting.deadline + waiting.timeoutMs);
     const { to, type } = waiting.message;
-    waiting.reject(
-      new NetworkTimeoutError(`no answer to '${type}' from ${to ?? 'the leader'} within ${waitedMs} ms`, { node: to }),
-    );
+    const text = `no answer to '${type}' from ${to ?? 'the leader'} within ${Math.round(waiting.timeoutMs)} ms`;
+    waiting.reject(new NetworkTimeoutError(text, { node: to }));
   }
 
   /** @internal */
