@@ -95,19 +95,11 @@ class Member extends Silent {
         role: 'collaborator',
         instance: this.#instance,
         version: '0.1.0',
-        greeting: {},
+        greeting: { pid: process.pid },
       }),
     );
     await welcomed;
-    this.#send(
-      this.#message('control', 'register', {
-        seq: 1,
-        handlers: ['echo'],
-        tags: {},
-        slots: { total: 1 },
-        pid: process.pid,
-      }),
-    );
+    this.#send(this.#message('control', 'register', { sequence: 1, handlers: ['echo'], tags: {}, slots: 1 }));
     this.#plan();
   }
 
@@ -122,17 +114,16 @@ class Member extends Silent {
    * @param {(error: Error) => void} refused
    */
   #read(data, welcomed, refused) {
-    this.#received += data.length;
     const frame = JSON.parse(data.toString());
+    if (frame.type !== 'ack') this.#received += data.length;
     for (const message of Array.isArray(frame) ? frame : [frame]) {
       if (message.kind === 'heartbeat' && message.re === this.#beat) {
         this.#beat = '';
         this.#rttMs = performance.now() - this.#beatAt;
+        this.heartbeatMs = message.payload.heartbeatMs;
       } else if (message.type === 'welcome') {
         this.heartbeatMs = message.payload.greeting.heartbeatMs;
         welcomed(undefined);
-      } else if (message.type === 'pace') {
-        this.heartbeatMs = message.payload.heartbeatMs;
       } else if (message.kind === 'error') {
         refused(new Error(`${this.node}: ${JSON.stringify(message.payload)}`));
       }
@@ -147,7 +138,12 @@ class Member extends Silent {
   #heartbeat() {
     if (this.closed) return;
     if (this.#beat) this.unanswered += 1;
-    const beat = this.#message('heartbeat', 'heartbeat', { busy: 0, loopLagMs: 0, rttMs: this.#rttMs });
+    const beat = this.#message('heartbeat', 'heartbeat', {
+      busy: 0,
+      loopLagMs: 0,
+      rttMs: this.#rttMs,
+      registration: 1,
+    });
     this.#beat = beat.id;
     this.#beatAt = performance.now();
     const batch = [beat];
