@@ -1,6 +1,6 @@
 const SMALL = 8;
 /** Up to this many slots are kept while the ring is empty. */
-const KEEP = 64;
+const KEEP = 16;
 
 /** A first-in, first-out queue of sized items in two arrays: nothing is allocated per item. */
 export class Ring<T> {
