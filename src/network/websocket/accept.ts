@@ -1,0 +1,99 @@
+import { type Deferred, deferred } from '../../base/deferred.js';
+import { NetworkError, toNetworkError } from '../../base/errors.js';
+import type { NetworkMessage } from '../../message/message.js';
+import type { Stamp } from '../../message/stamp.js';
+import type { AuthenticationChannel, Authenticator, Identity } from '../authenticator.js';
+import type { Connection, Greeter, Greeting } from './connection.js';
+import { type Greeted, readHello } from './hello.js';
+
+export interface AcceptOptions {
+  readonly connection: Connection;
+  readonly authenticator: Authenticator;
+  readonly transport: AuthenticationChannel['transport'];
+  readonly stamp: Stamp;
+  readonly cluster: string | undefined;
+  /** Asks whether the peer may come in, says welcome and opens the connection, or throws why not. */
+  admit(greeting: Greeting): void;
+  /** It was refused. */
+  refused(error: NetworkError): void;
+}
+
+/** The listening side of the greeting. Its deadline is the gate's: whatever this waits for ends with the socket. */
+export class Acceptance implements Greeter, AuthenticationChannel {
+  readonly transport: AuthenticationChannel['transport'];
+  readonly address: string;
+  readonly binding = undefined;
+  readonly #options: AcceptOptions;
+  /** Bounded by the bytes that a peer may send before it has authenticated. */
+  readonly #inbox: NetworkMessage[] = [];
+  #reader: Deferred<NetworkMessage> | undefined;
+  #error: NetworkError | undefined;
+
+  constructor(options: AcceptOptions) {
+    this.#options = options;
+    this.transport = options.transport;
+    this.address = options.connection.address;
+    options.connection.greet(this);
+  }
+
+  received(message: NetworkMessage): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader) reader.resolve(message);
+    else this.#inbox.push(message);
+  }
+
+  ended(error: NetworkError): void {
+    this.#error = error;
+    this.#reader?.reject(error);
+  }
+
+  read(): Promise<NetworkMessage> {
+    if (this.#error) return Promise.reject(this.#error);
+    const message = this.#inbox.shift();
+    if (message) return Promise.resolve(message);
+    this.#reader = deferred<NetworkMessage>();
+    return this.#reader.promise;
+  }
+
+  write(verb: string, payload: unknown): void {
+    const { connection, stamp } = this.#options;
+    if (!connection.ended) connection.write(stamp.make({ kind: 'control', type: verb, payload }));
+  }
+
+  /** Resolves when the peer is in or refused; never rejects. */
+  async run(): Promise<void> {
+    const { connection, authenticator, admit, refused } = this.#options;
+    let helloId: string | undefined;
+    try {
+      const first = await this.read();
+      helloId = first.id;
+      const greeted = readHello(first);
+      const identity = await authenticator.authenticate(greeted.hello, this);
+      if (connection.ended) return;
+      this.#checkCluster(greeted);
+      if (this.#inbox.length > 0) throw new NetworkError('INVALID_MESSAGE', 'nothing may be sent before the welcome');
+      admit(greetingOf(greeted, identity));
+    } catch (thrown) {
+      if (connection.ended) return;
+      const error = toNetworkError(thrown, 'NOT_ALLOWED');
+      refused(error);
+      connection.refuse(error, helloId);
+    }
+  }
+
+  #checkCluster({ hello }: Greeted): void {
+    const ours = this.#options.cluster;
+    if (ours === undefined || hello.cluster === undefined || hello.cluster === ours) return;
+    throw new NetworkError('CLUSTER_MISMATCH', `this is cluster ${ours}, not ${hello.cluster}`);
+  }
+}
+
+const greetingOf = ({ hello, reading }: Greeted, identity: Identity): Greeting => ({
+  node: identity.node,
+  role: identity.role,
+  instance: hello.instance,
+  version: hello.version,
+  greeting: hello.greeting,
+  reading,
+});

@@ -1,0 +1,165 @@
+import { NetworkError } from '../../base/errors.js';
+import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js';
+import { type Address, parseAddress } from '../address.js';
+import type { Authenticator } from '../authenticator.js';
+import { DEFAULT_OUTBOUND_LIMITS, type OutboundLimits } from '../outbound.js';
+
+export interface WebSocketNetworkOptions {
+  /** Where peers may come in; names are unique. @default none */
+  readonly listen?: readonly ListenOptions[] | undefined;
+  /** The node to dial. @default none */
+  readonly dial?: DialOptions | undefined;
+  /** What comes in through listeners keeps its payload encoded, to be handed on: for a leader. @default false */
+  readonly relay?: boolean | undefined;
+  readonly limits?: Partial<WebSocketLimits> | undefined;
+}
+
+export type ListenOptions = TcpListenOptions | UnixListenOptions;
+
+export interface TcpListenOptions {
+  readonly name: string;
+  readonly host: string;
+  /** 0: one that is free; see `boundAddresses`. */
+  readonly port: number;
+  readonly authenticator: Authenticator;
+}
+
+export interface UnixListenOptions {
+  readonly name: string;
+  /** Absolute, at most 107 bytes. */
+  readonly path: string;
+  readonly authenticator: Authenticator;
+}
+
+export interface DialOptions {
+  /** `HOST:PORT`, `ws://HOST:PORT` or `unix:/PATH`. */
+  readonly address: string;
+  /** Each dial, handshake included, is given up after this long. @default 2000 */
+  readonly dialTimeoutMs?: number | undefined;
+  /**
+   * For how long a node that cannot be reached is dialled again; counted from the loss, or from the start.
+   * `false`: only once. @default 'forever'
+   */
+  readonly retry?: 'forever' | { readonly forMs: number } | false | undefined;
+  /** @default 'json' */
+  readonly codec?: 'json' | 'msgpack' | undefined;
+}
+
+/** Every bound of this transport; each has a row in docs/limits.md. */
+export interface WebSocketLimits extends DecodeLimits, OutboundLimits {
+  /** Fragments of one frame. @default 64 */
+  readonly maxFragments: number;
+  /** From accept to authenticated, everything included. @default 5000 */
+  readonly handshakeTimeoutMs: number;
+  /** Sockets that have not authenticated. @default 512 */
+  readonly maxUnauthenticated: number;
+  /** The same, of one IP address. @default 16 */
+  readonly maxUnauthenticatedPerAddress: number;
+  /** Bytes of a socket before it has authenticated, the HTTP upgrade included. @default 4096 */
+  readonly maxUnauthenticatedBytes: number;
+  /** What has arrived is acknowledged after this long at the latest; must be well below the peer's `stallMs`. @default 3000 */
+  readonly ackDelayMs: number;
+  /** A peer that acknowledges nothing of what it owes for this long is dropped. @default 10,000 */
+  readonly stallMs: number;
+  /** Invalid messages within `faultWindowMs` that end a connection. @default 16 */
+  readonly maxFaults: number;
+  /** @default 10,000 */
+  readonly faultWindowMs: number;
+  /** Answers to pings that the peer has not read. @default 8 */
+  readonly maxPongs: number;
+  /** Bytes in the socket's own buffer beyond which nothing more is given to it. @default 256 KiB */
+  readonly maxSocketBytes: number;
+  /** How long a peer has to answer a close. @default 500 */
+  readonly closeTimeoutMs: number;
+  /** How often deadlines are looked at. @default 500 */
+  readonly sweepMs: number;
+}
+
+export const DEFAULT_LIMITS: WebSocketLimits = {
+  ...DEFAULT_DECODE_LIMITS,
+  ...DEFAULT_OUTBOUND_LIMITS,
+  maxFragments: 64,
+  handshakeTimeoutMs: 5_000,
+  maxUnauthenticated: 512,
+  maxUnauthenticatedPerAddress: 16,
+  maxUnauthenticatedBytes: 4_096,
+  ackDelayMs: 3_000,
+  stallMs: 10_000,
+  maxFaults: 16,
+  faultWindowMs: 10_000,
+  maxPongs: 8,
+  maxSocketBytes: 256 * 1024,
+  closeTimeoutMs: 500,
+  sweepMs: 500,
+};
+
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
+export interface ResolvedOptions {
+  readonly listen: readonly ListenOptions[];
+  readonly dial: ResolvedDial | undefined;
+  readonly relay: boolean;
+  readonly limits: WebSocketLimits;
+}
+
+export interface ResolvedDial {
+  readonly address: Address;
+  readonly dialTimeoutMs: number;
+  /** Infinity: forever; 0: only once. */
+  readonly retryForMs: number;
+  readonly codec: 'json' | 'msgpack';
+}
+
+/** @throws NetworkError INVALID_OPTION naming the field */
+export function resolveOptions(options: WebSocketNetworkOptions): ResolvedOptions {
+  const listen = options.listen ?? [];
+  const names = new Set<string>();
+  for (const [index, item] of listen.entries()) {
+    check(
+      item.name !== '' && !names.has(item.name),
+      `listen[${index}].name must be unique and not empty`,
+      item.name,
+    );
+    names.add(item.name);
+    if ('path' in item) check(item.path.startsWith('/'), `listen[${index}].path must be absolute`, item.path);
+    else check(isPort(item.port), `listen[${index}].port must be an integer from 0 to 65535`, item.port);
+  }
+  return {
+    listen,
+    dial: options.dial && resolveDial(options.dial),
+    relay: options.relay ?? false,
+    limits: resolveLimits(options.limits ?? {}),
+  };
+}
+
+function resolveDial(dial: DialOptions): ResolvedDial {
+  const retry = dial.retry ?? 'forever';
+  const retryForMs = retry === 'forever' ? Number.POSITIVE_INFINITY : retry === false ? 0 : retry.forMs;
+  const dialTimeoutMs = dial.dialTimeoutMs ?? 2_000;
+  const codec = dial.codec ?? 'json';
+  check(dialTimeoutMs > 0, 'dial.dialTimeoutMs must be more than 0', dialTimeoutMs);
+  check(retryForMs >= 0, 'dial.retry.forMs must be 0 or more', retryForMs);
+  check(codec === 'json' || codec === 'msgpack', 'dial.codec must be json or msgpack', codec);
+  return { address: parseAddress(dial.address), dialTimeoutMs, retryForMs, codec };
+}
+
+function resolveLimits(given: Partial<WebSocketLimits>): WebSocketLimits {
+  const limits: WebSocketLimits = { ...DEFAULT_LIMITS, ...given };
+  for (const [field, value] of Object.entries(limits)) {
+    check(Number.isInteger(value) && value > 0, `limits.${field} must be a positive integer`, value);
+  }
+  check(
+    limits.maxFrameBytes <= MAX_FRAME_BYTES,
+    'limits.maxFrameBytes must be at most 16 MiB',
+    limits.maxFrameBytes,
+  );
+  check(limits.maxBatch <= 4096, 'limits.maxBatch must be at most 4096', limits.maxBatch);
+  return limits;
+}
+
+const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 65_535;
+
+/** @param rule which field must be what, and `value` is not */
+function check(valid: boolean, rule: string, value: unknown): void {
+  if (!valid) throw new NetworkError('INVALID_OPTION', `${rule}, not ${JSON.stringify(value) ?? String(value)}`);
+}
