@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../base/deferred.js';
 import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
+import { IdMap } from '../message/id-map.js';
 import type { NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Handler } from './handler.js';
@@ -54,7 +55,7 @@ export class Dispatcher implements Workplace {
   readonly #reply: Reply;
   readonly #lanes = new Map<string, Lane<Invocation>>();
   /** Requests that are running or waiting, by message id. */
-  readonly #live = new Map<string, Invocation>();
+  readonly #live = new IdMap<Invocation>();
   #running = 0;
   #idle: Deferred<void> | undefined;
   #closed = false;
@@ -122,7 +123,7 @@ export class Dispatcher implements Workplace {
       this.#answerError(message, new NetworkError('OVERLOADED', text));
       return;
     }
-    if (isRequest) this.#live.set(message.id, invocation);
+    if (isRequest) this.#live.add(invocation);
     if (verdict === 'run') this.#run(invocation);
     else this.#arm(invocation);
   }
@@ -139,8 +140,8 @@ export class Dispatcher implements Workplace {
 
   /** The connection that handed these to us ended: nobody waits for their answers any more. */
   abandon(via: NodeId): void {
-    for (const [id, invocation] of [...this.#live]) {
-      if (invocation.via === via) this.cancel(id, via);
+    for (const invocation of this.#live.values()) {
+      if (invocation.via === via) this.cancel(invocation.message.id, via);
     }
   }
 
@@ -156,7 +157,7 @@ export class Dispatcher implements Workplace {
     const timer = this.clock.setTimer(graceMs, () => this.#idle?.resolve());
     await this.#idle.promise;
     timer.cancel();
-    for (const invocation of [...this.#live.values()]) this.#refuse(invocation, refusal);
+    for (const invocation of this.#live.values()) this.#refuse(invocation, refusal);
   }
 
   expired(invocation: Invocation): void {

@@ -5,9 +5,10 @@ import { messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
+import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
-import { Requester, type RequestLimits } from '../network/requester.js';
+import { type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Handler } from './handler.js';
 
@@ -109,8 +110,13 @@ export class NetworkManager {
   }
 
   /** See Requester.request. */
-  request(draft: Omit<MessageDraft, 'kind'>, limits?: RequestLimits): Promise<NetworkMessage> {
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
     return this.requester.request(draft, limits);
+  }
+
+  /** The same; resolves with the payload of the answer. */
+  ask(draft: RequestDraft, limits: RequestLimits): Promise<unknown> {
+    return this.requester.request(draft, limits, payloadOf);
   }
 
   /**

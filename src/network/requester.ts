@@ -1,10 +1,13 @@
 import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
-import { fromWire, NetworkError, NetworkTimeoutError } from '../base/errors.js';
+import { fromWire, NetworkError, NetworkTimeoutError, toNetworkError } from '../base/errors.js';
 import type { NodeId } from '../base/names.js';
+import { IdMap } from '../message/id-map.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome } from './network.js';
+
+export type RequestDraft = Omit<MessageDraft, 'kind'>;
 
 export interface RequestLimits {
   /** How long to wait for the answer, in milliseconds. @default 5000 */
@@ -33,7 +36,7 @@ export class Requester {
   readonly #network: Network;
   readonly #stamp: Stamp;
   readonly #wheel: DeadlineWheel;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new IdMap<Waiting>();
   readonly counters: RequesterCounters = { lateAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
   constructor(parts: { network: Network; stamp: Stamp; wheel: DeadlineWheel }) {
@@ -48,15 +51,16 @@ export class Requester {
   }
 
   /**
-   * @returns the answer, kind `response`
+   * @param read what the promise resolves with; default the answer itself, kind `response`
    * @throws NetworkError: what the handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE, TOO_LARGE,
    *   SERIALIZATION, STOPPED
    */
-  request(draft: Omit<MessageDraft, 'kind'>, limits: RequestLimits = {}): Promise<NetworkMessage> {
-    const timeoutMs = limits.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const message = this.#stamp.make({ ...draft, kind: 'request', ttl: Math.max(1, Math.ceil(timeoutMs)) });
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
+  request<T>(draft: RequestDraft, limits: RequestLimits, read: (answer: NetworkMessage) => T): Promise<T>;
+  request(draft: RequestDraft, limits: RequestLimits = {}, read: Read = itself): Promise<unknown> {
+    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = limits;
+    const message = this.#stamp.makeRequest(draft, Math.max(1, Math.ceil(timeoutMs)));
     return new Promise((resolve, reject) => {
-      const { signal } = limits;
       if (signal?.aborted) {
         reject(cancelled(message, signal));
         return;
@@ -66,26 +70,16 @@ export class Requester {
         reject(new NetworkError('BACKPRESSURE', `${MAX_WAITING_REQUESTS} requests already wait for answers`));
         return;
       }
-      const waiting = new Waiting(this, message, { resolve, reject, timeoutMs, signal });
-      this.#waiting.set(message.id, waiting);
-      const outcome = this.#send(message, waiting);
+      // An answer never comes inside a call of `send`, so nothing is lost by waiting only afterwards.
+      const outcome = this.#network.send(message);
       if (outcome !== 'queued') {
-        waiting.settle();
         reject(refusal(outcome, message));
         return;
       }
+      const waiting = new Waiting(this, message, { resolve, reject, read, timeoutMs, signal });
+      this.#waiting.add(waiting);
       this.#wheel.add(waiting, timeoutMs);
-      waiting.listen();
     });
-  }
-
-  #send(message: NetworkMessage, waiting: Waiting): SendOutcome {
-    try {
-      return this.#network.send(message);
-    } catch (error) {
-      waiting.settle();
-      throw error;
-    }
   }
 
   /** Takes a response or an error that arrived; false if nobody waits for it any more. */
@@ -96,14 +90,13 @@ export class Requester {
       return false;
     }
     waiting.settle();
-    if (message.kind === 'response') waiting.resolve(message);
-    else waiting.reject(fromWire(payloadOf(message), message.from));
+    waiting.answered(message);
     return true;
   }
 
   /** The connection to `peer` ended: whatever went there will not be answered any more. */
   peerLost(peer: NodeId, error: NetworkError): void {
-    for (const waiting of [...this.#waiting.values()]) {
+    for (const waiting of this.#waiting.values()) {
       if (waiting.peer !== peer) continue;
       waiting.settle();
       waiting.reject(error);
@@ -112,7 +105,7 @@ export class Requester {
 
   /** Ends every request that waits. */
   stop(error: NetworkError): void {
-    for (const waiting of [...this.#waiting.values()]) {
+    for (const waiting of this.#waiting.values()) {
       waiting.settle();
       waiting.reject(error);
     }
@@ -146,21 +139,23 @@ export class Requester {
   }
 }
 
+type Read = (answer: NetworkMessage) => unknown;
+const itself: Read = (answer) => answer;
+
 interface WaitingParts {
-  readonly resolve: (answer: NetworkMessage) => void;
+  readonly resolve: (value: unknown) => void;
   readonly reject: (error: NetworkError) => void;
+  readonly read: Read;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
+/** A request that waits for its answer. */
 class Waiting extends Deadline {
-  readonly #requester: Requester;
   readonly message: NetworkMessage;
   readonly peer: NodeId | undefined;
-  readonly timeoutMs: number;
-  readonly resolve: WaitingParts['resolve'];
-  readonly reject: WaitingParts['reject'];
-  readonly #signal: AbortSignal | undefined;
+  readonly #requester: Requester;
+  readonly #parts: WaitingParts;
   #onAbort: (() => void) | undefined = undefined;
   #settled = false;
 
@@ -169,19 +164,30 @@ class Waiting extends Deadline {
     this.#requester = requester;
     this.message = message;
     this.peer = requester.peerOf(message.to);
-    this.timeoutMs = parts.timeoutMs;
-    this.resolve = parts.resolve;
-    this.reject = parts.reject;
-    this.#signal = parts.signal;
-  }
-
-  listen(): void {
-    if (!this.#signal || this.#settled) return;
-    const signal = this.#signal;
+    this.#parts = parts;
+    const { signal } = parts;
+    if (!signal) return;
     this.#onAbort = () => {
       if (this.settle()) this.#requester.aborted(this, signal);
     };
     signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get timeoutMs(): number {
+    return this.#parts.timeoutMs;
+  }
+
+  answered(message: NetworkMessage): void {
+    try {
+      if (message.kind === 'response') this.#parts.resolve(this.#parts.read(message));
+      else this.reject(fromWire(payloadOf(message), message.from));
+    } catch (error) {
+      this.reject(toNetworkError(error, 'DESERIALIZATION'));
+    }
+  }
+
+  reject(error: NetworkError): void {
+    this.#parts.reject(error);
   }
 
   expire(): void {
@@ -193,7 +199,7 @@ class Waiting extends Deadline {
     if (this.#settled) return false;
     this.#settled = true;
     this.#requester.forget(this);
-    if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort) this.#parts.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
 }

@@ -9,7 +9,6 @@ import { type Handler, type HandlerContext, type HandlerOptions, handle } from '
 import { NetworkManager } from '../manager/manager.js';
 import type { Registration } from '../membership/member.js';
 import type { HeartbeatReport } from '../membership/membership-event.js';
-import { payloadOf } from '../message/raw-payload.js';
 import { Stamp } from '../message/stamp.js';
 import type { Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network/network.js';
 import type { NetworkFactory } from '../network/wiring.js';
@@ -173,15 +172,15 @@ export class Collaborator implements AsyncDisposable {
    * Asks the leader (default), a node, or `?`: whichever node is best.
    * @throws NetworkError what the handler or the way said
    */
-  async request<D extends AnyDefinition = AnyDefinition>(
+  request<D extends AnyDefinition = AnyDefinition>(
     type: D | D['type'],
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
     const { to, priority, component, timeoutMs, signal } = options;
     const name = typeof type === 'string' ? type : type.type;
-    const answer = await this.#manager.request({ type: name, to, payload, priority, component }, { timeoutMs, signal });
-    return payloadOf(answer) as OutputOf<D>;
+    const draft = { type: name, to, payload, priority, component };
+    return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
   }
 
   /** One way, to the leader (default), a node, `?` or `*`. */

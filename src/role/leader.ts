@@ -168,19 +168,19 @@ export class Leader implements AsyncDisposable {
    * @returns the payload of the answer
    * @throws NetworkError what the handler or the way said
    */
-  async request<D extends AnyDefinition = AnyDefinition>(
+  request<D extends AnyDefinition = AnyDefinition>(
     type: D | D['type'],
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
     const { to = ANYONE, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     const name = typeof type === 'string' ? type : type.type;
+    if (to === ANYONE) {
+      const order = { type: name, to, payload, priority, component, ttl: timeoutMs };
+      return this.#relay.ask(order, signal).then(payloadOf) as Promise<OutputOf<D>>;
+    }
     const draft = { type: name, to, payload, priority, component };
-    const answer =
-      to === ANYONE
-        ? await this.#relay.ask({ ...draft, ttl: timeoutMs }, signal)
-        : await this.#manager.request(draft, { timeoutMs, signal });
-    return payloadOf(answer) as OutputOf<D>;
+    return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
   }
 
   /** One way, to a node or, by default, to whichever is best. */

@@ -70,7 +70,9 @@ export class Roster {
   admit(candidate: Candidate): NetworkError | AdmissionGranted {
     const welcome = { cluster: this.#parts.cluster, ...this.#pace() };
     if (candidate.role !== 'collaborator') {
-      if (candidate.present === undefined) return { welcome };
+      // The same process back, while its old connection still looks open from here.
+      const free = candidate.present === undefined || candidate.present.instance === candidate.instance;
+      if (free) return { welcome };
       return new NetworkError('NAME_IN_USE', `a client named '${candidate.node}' is connected already`);
     }
     const { node, instance } = candidate;

@@ -104,7 +104,7 @@ test('silence ends at the deadline, and the late answer is dropped and counted',
   await stage.clock.advance(1000);
   const { counters } = leader.status().leader;
   assert.equal(counters['timeouts'], 1);
-  assert.equal(counters['lateAnswers'], 0, 'the handler knew that nobody waited, and did not answer');
+  assert.equal(counters['lateAnswers'], 1);
 });
 
 test("the handler's signal fires when the caller gives up, through the relay too", async () => {
