@@ -1,0 +1,86 @@
+import type { Log } from '../base/log.js';
+import { visible } from '../message/escape.js';
+import type { Invocation } from './command.js';
+import type { Environment } from './environment.js';
+import { logLevelFlag, quietFlag } from './global-flags.js';
+import { jsonText } from './output.js';
+import { colourLevel } from './style.js';
+
+/** Log text that waits for a stderr that nobody reads; what comes beyond is dropped and counted. */
+const MAX_WAITING_LOG_BYTES = 1024 * 1024;
+/** How long the last lines may take at the end. */
+const FLUSH_MS = 1000;
+
+export interface RoleLog extends Log {
+  /** Lines dropped because stderr is not read. */
+  readonly dropped: number;
+  /** Writes what waits, for at most a second, and lets go of stderr. */
+  close(): Promise<void>;
+}
+
+/**
+ * The log of a long-running role: asynchronous and bounded, so that a stalled stderr stalls nothing else.
+ * Pretty on a terminal, JSON otherwise.
+ */
+export async function createRoleLog(environment: Environment, invocation: Invocation): Promise<RoleLog> {
+  const { pino, destination } = await import('pino');
+  const sink = destination({ dest: 2, sync: false, maxLength: MAX_WAITING_LOG_BYTES });
+  let dropped = 0;
+  sink.on('drop', () => {
+    dropped += 1;
+  });
+  // Without a stderr there is nobody left to tell.
+  sink.on('error', () => {});
+  const terminal = environment.stderr.isTTY === true;
+  const render = terminal ? await prettyLines(environment) : plainLines;
+  const level = invocation.value(quietFlag) ? 'error' : invocation.value(logLevelFlag);
+  const logger = pino({ level, base: null }, { write: (line: string) => void sink.write(render(line)) });
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    get dropped() {
+      return dropped;
+    },
+    close: () => closeSink(environment, sink),
+  };
+}
+
+interface Sink {
+  flush(callback: () => void): void;
+  destroy(): void;
+}
+
+function closeSink(environment: Environment, sink: Sink): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      timer.cancel();
+      sink.destroy();
+      resolve();
+    };
+    const timer = environment.clock.setTimer(FLUSH_MS, end);
+    sink.flush(end);
+  });
+}
+
+/** pino escapes the ASCII controls only; the rest that could move a terminal is escaped here. */
+const plainLines = (line: string): string => `${jsonText(JSON.parse(line))}\n`;
+
+async function prettyLines(environment: Environment): Promise<(line: string) => string> {
+  const { default: pretty } = await import('pino-pretty');
+  const format = pretty.prettyFactory({
+    colorize: colourLevel(environment.stderr, environment.variables) > 0,
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true,
+  });
+  return (line) => format(visibleIn(JSON.parse(line)));
+}
+
+/** The same value with every text in it made visible. */
+function visibleIn(value: unknown): unknown {
+  if (typeof value === 'string') return visible(value);
+  if (Array.isArray(value)) return value.map(visibleIn);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [visible(key), visibleIn(item)]));
+}

@@ -1,0 +1,68 @@
+import { fstatSync } from 'node:fs';
+import { availableParallelism, homedir, hostname, tmpdir } from 'node:os';
+import { SystemClock } from '../base/clock.js';
+import { systemRandom } from '../base/random.js';
+import type { Environment, SignalSource, StopSignal } from './environment.js';
+import { EXIT } from './exit-codes.js';
+
+/** This process and this machine. The only place of the CLI that touches `process` beside main. */
+export function processEnvironment(): Environment {
+  return {
+    variables: process.env,
+    // Opening stdin has effects: only who asks for it gets it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    get stdinKind() {
+      return stdinKind();
+    },
+    clock: new SystemClock(),
+    random: systemRandom,
+    signals: processSignals,
+    platform: process.platform,
+    directory: process.cwd(),
+    get home() {
+      return homedir();
+    },
+    get temporary() {
+      return tmpdir();
+    },
+    get hostName() {
+      return hostname();
+    },
+    uid: process.getuid?.(),
+    pid: process.pid,
+    get cores() {
+      return availableParallelism();
+    },
+  };
+}
+
+function stdinKind(): Environment['stdinKind'] {
+  if (process.stdin.isTTY) return 'terminal';
+  try {
+    const stat = fstatSync(0);
+    if (stat.isFIFO()) return 'pipe';
+    return stat.isFile() ? 'file' : 'other';
+  } catch {
+    return 'other';
+  }
+}
+
+const processSignals: SignalSource = {
+  on(listener) {
+    const signals: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
+    const onSignal = (signal: NodeJS.Signals) => listener(signal as StopSignal);
+    for (const signal of signals) process.on(signal, onSignal);
+    return {
+      [Symbol.dispose]: () => {
+        for (const signal of signals) process.removeListener(signal, onSignal);
+      },
+    };
+  },
+  force(signal) {
+    process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  },
+};

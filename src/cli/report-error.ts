@@ -1,0 +1,48 @@
+import { messageOf, NetworkError, toNetworkError } from '../base/errors.js';
+import { visible } from '../message/escape.js';
+import { exitCodeOf } from './exit-codes.js';
+import { jsonText, type Output } from './output.js';
+
+/** Says on stderr what went wrong and what to do next; with `json` as one object. @returns the exit code */
+export function reportError(thrown: unknown, output: Output, json: boolean): number {
+  const error = toNetworkError(thrown);
+  const hint = error.hint ?? hintFor(error, thrown);
+  if (json) {
+    output.complain(jsonText({ error: { code: error.code, message: error.message, hint: hint ?? null } }));
+  } else {
+    output.complain(`netmgr: ${visible(error.message)}`);
+    if (hint !== undefined) output.complain(`  ${visible(hint)}`);
+  }
+  return exitCodeOf(error);
+}
+
+function hintFor(error: NetworkError, thrown: unknown): string | undefined {
+  switch (error.code) {
+    case 'CONNECTION_FAILED':
+    case 'HANDSHAKE_TIMEOUT':
+    case 'CLOSED':
+      return "Is the leader running? 'netmgr lead' starts one on this host, '--leader HOST:PORT' names another.";
+    case 'NO_HANDLER':
+      return "'netmgr nodes ls' shows who handles what.";
+    case 'OVERLOADED':
+    case 'BACKPRESSURE':
+      return 'Everything is busy: try again later, or let more collaborators join.';
+    case 'TIMEOUT':
+      return "'--timeout' sets how long to wait, for instance --timeout 30s.";
+    case 'INTERNAL':
+      return `This is a fault in netmgr; please report it with these lines: ${placeOf(thrown)}`;
+    default:
+      return undefined;
+  }
+}
+
+/** The first lines of the stack: enough to find the place. */
+function placeOf(thrown: unknown): string {
+  const cause = thrown instanceof NetworkError && thrown.cause !== undefined ? thrown.cause : thrown;
+  const stack = cause instanceof Error ? (cause.stack ?? '') : messageOf(cause);
+  return stack
+    .split('\n')
+    .slice(0, 4)
+    .map((line) => line.trim())
+    .join(' | ');
+}

@@ -1,0 +1,40 @@
+import { visible } from '../../message/escape.js';
+import { type ClusterStatus, MEMBER_STATUSES } from '../../role/status.js';
+import { clip, type TableLook } from '../table.js';
+import { formatDuration } from '../units.js';
+import { paintStatus, renderNodes } from './nodes.js';
+
+/** The roll-up, then the table of nodes. */
+export async function renderStatus(status: ClusterStatus, look: TableLook): Promise<string> {
+  const lines = [headline(status, look), countsLine(status, look), ''];
+  const counters = countersLine(status);
+  if (status.nodes.length === 0) {
+    lines.push(clipLine(`No collaborators yet. On a worker: netmgr join ${visible(status.leader.address)}`, look));
+    return `${lines.join('\n')}\n`;
+  }
+  const table = await renderNodes(status.nodes, look);
+  return `${lines.join('\n')}\n${table}${counters === '' ? '' : `\n${look.style.faint(clipLine(counters, look))}\n`}`;
+}
+
+function headline(status: ClusterStatus, look: TableLook): string {
+  const { leader } = status;
+  const start = `${visible(status.cluster)}  ${visible(leader.node)} ${leader.state} at ${visible(leader.address)}`;
+  const more = `up ${formatDuration(leader.uptimeMs)}, pid ${leader.pid}, netmgr ${visible(leader.version)}`;
+  const full = `${start}  ${more}`;
+  const text = look.width !== undefined && full.length > look.width ? clipLine(start, look) : full;
+  return look.style.strong(text);
+}
+
+function countsLine(status: ClusterStatus, look: TableLook): string {
+  const parts = MEMBER_STATUSES.filter((name) => status.counts[name] > 0 || name === 'alive');
+  return parts.map((name) => paintStatus(`${status.counts[name]} ${name}`, name, look.style)).join('  ');
+}
+
+/** What was refused or dropped, if anything was. */
+function countersLine(status: ClusterStatus): string {
+  const counted = Object.entries(status.leader.counters).filter(([, count]) => count > 0);
+  if (counted.length === 0) return '';
+  return `counted: ${counted.map(([name, count]) => `${visible(name)} ${count}`).join(', ')}`;
+}
+
+const clipLine = (text: string, look: TableLook): string => (look.width === undefined ? text : clip(text, look.width));
