@@ -64,11 +64,8 @@ export class Acceptance implements Greeter, AuthenticationChannel {
   /** Resolves when the peer is in or refused; never rejects. */
   async run(): Promise<void> {
     const { connection, authenticator, admit, refused } = this.#options;
-    let helloId: string | undefined;
     try {
-      const first = await this.read();
-      helloId = first.id;
-      const greeted = readHello(first);
+      const greeted = readHello(await this.read());
       const identity = await authenticator.authenticate(greeted.hello, this);
       if (connection.ended) return;
       this.#checkCluster(greeted);
@@ -78,7 +75,7 @@ export class Acceptance implements Greeter, AuthenticationChannel {
       if (connection.ended) return;
       const error = toNetworkError(thrown, 'NOT_ALLOWED');
       refused(error);
-      connection.refuse(error, helloId);
+      connection.refuse(error);
     }
   }
 

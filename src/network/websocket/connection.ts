@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
-import { MESSAGE_ID, type NodeId, type Role } from '../../base/names.js';
+import type { NodeId, Role } from '../../base/names.js';
 import type { Codec, DecodedFrame, EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
@@ -78,6 +78,8 @@ export class Connection implements SocketOwner {
   #ended = false;
   #left = false;
   #farewell: NetworkError | undefined;
+  /** What errors are about that concern no other message: the hello with which the connection began. */
+  #helloId: string | undefined;
   /** Frame bytes written before there was an outbound queue. */
   #greetingBytes = 0;
   #receivedBytes = 0;
@@ -134,8 +136,9 @@ export class Connection implements SocketOwner {
   /** The greeting is over: from now on messages flow. */
   open(greeting: Greeting): Peer {
     const { limits, time } = this.#host;
-    const { node, role, instance, version } = greeting;
+    const { role, instance, version } = greeting;
     const { address, listener, traffic } = this;
+    const node = unshared(greeting.node);
     this.#greeter = undefined;
     this.#outbound = new Outbound({
       codec: this.codec,
@@ -152,6 +155,7 @@ export class Connection implements SocketOwner {
 
   /** Writes past the queue: for the greeting, and for last words. */
   write(message: NetworkMessage): void {
+    if (message.kind === 'control' && message.type === 'hello') this.#helloId = message.id;
     const frame = this.codec.join([this.codec.encode(message)]);
     const bytes = frameBytes(frame);
     this.#greetingBytes += bytes;
@@ -205,13 +209,12 @@ export class Connection implements SocketOwner {
     );
   }
 
-  /** Says why, then closes; `re` is the hello that is refused. The connection counts as ended at once. */
-  refuse(error: NetworkError, re?: string): void {
+  /** Says why, then closes. The connection counts as ended at once. */
+  refuse(error: NetworkError): void {
     if (this.#ended) return;
     if (this.#socket.readyState === this.#socket.OPEN) {
       const type = this.#peer === undefined ? 'hello' : 'connection';
-      const { stamp } = this.#host;
-      this.write(stamp.make({ kind: 'error', type, to: this.#peer?.node, re, payload: error.toWire() }));
+      this.write(this.#errorMessage(type, error));
       this.#socket.close(closeCodeOf(error.code), error.code);
     }
     this.#finish(error);
@@ -258,6 +261,7 @@ export class Connection implements SocketOwner {
   }
 
   pinged(data: Buffer): void {
+    if (this.#ended) return;
     if (this.#pongs >= this.#host.limits.maxPongs) {
       this.#host.counters.pingFloods += 1;
       this.cut(new NetworkError('FLOOD', `${this.#name()} left ${this.#pongs} pongs unread`));
@@ -270,6 +274,7 @@ export class Connection implements SocketOwner {
   }
 
   failed(error: Error & { readonly code?: string }): void {
+    if (this.#ended) return;
     this.#host.counters.framingErrors += 1;
     this.traffic.errors += 1;
     const tooLarge = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
@@ -337,6 +342,7 @@ export class Connection implements SocketOwner {
     this.traffic.messagesIn += 1;
     const peer = this.#peer;
     if (peer === undefined) {
+      if (message.kind === 'control' && message.type === 'hello') this.#helloId ??= unshared(message.id);
       this.#greeter?.received(message);
       return;
     }
@@ -414,17 +420,15 @@ export class Connection implements SocketOwner {
   /** Before authentication any error ends the connection; afterwards it is answered, up to a rate. */
   #fault(error: NetworkError, id?: string): void {
     if (this.#ended) return;
-    const { counters, limits, time, stamp } = this.#host;
+    const { counters, limits, time } = this.#host;
     this.traffic.errors += 1;
-    const peer = this.#peer;
-    const re = id !== undefined && MESSAGE_ID.test(id) ? id : undefined;
-    if (peer === undefined) {
+    if (this.#peer === undefined) {
       counters.unauthenticatedInvalid += 1;
-      this.refuse(error, re);
+      this.refuse(error);
       return;
     }
     counters.invalidMessages += 1;
-    this.send(stamp.make({ kind: 'error', type: 'message', to: peer.node, re, payload: error.toWire() }));
+    this.send(this.#errorMessage('message', error, id));
     this.#faults ??= [];
     if (this.#faults.push(time) > limits.maxFaults) this.#faults.shift();
     if (this.#faults.length < limits.maxFaults || time - (this.#faults[0] as number) > limits.faultWindowMs) return;
@@ -432,6 +436,10 @@ export class Connection implements SocketOwner {
     this.#pump();
     const rule = `${limits.maxFaults} invalid messages within ${limits.faultWindowMs} ms`;
     this.refuse(new NetworkError('INVALID_MESSAGE', `${rule}; the last: ${error.message}`));
+  }
+
+  #errorMessage(type: string, error: NetworkError, re = this.#helloId): NetworkMessage {
+    return this.#host.stamp.make({ kind: 'error', type, to: this.#peer?.node, re, payload: error.toWire() });
   }
 
   #finish(error: NetworkError): void {
@@ -451,3 +459,6 @@ export class Connection implements SocketOwner {
 }
 
 const isAck = (message: NetworkMessage | undefined): boolean => message?.kind === 'control' && message.type === 'ack';
+
+/** A copy of an ASCII text that a decoder may have cut out of a frame: kept for long, it would keep the frame. */
+const unshared = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');

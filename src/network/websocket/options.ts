@@ -115,11 +115,7 @@ export function resolveOptions(options: WebSocketNetworkOptions): ResolvedOption
   const listen = options.listen ?? [];
   const names = new Set<string>();
   for (const [index, item] of listen.entries()) {
-    check(
-      item.name !== '' && !names.has(item.name),
-      `listen[${index}].name must be unique and not empty`,
-      item.name,
-    );
+    check(item.name !== '' && !names.has(item.name), `listen[${index}].name must be unique and not empty`, item.name);
     names.add(item.name);
     if ('path' in item) check(item.path.startsWith('/'), `listen[${index}].path must be absolute`, item.path);
     else check(isPort(item.port), `listen[${index}].port must be an integer from 0 to 65535`, item.port);
@@ -148,11 +144,7 @@ function resolveLimits(given: Partial<WebSocketLimits>): WebSocketLimits {
   for (const [field, value] of Object.entries(limits)) {
     check(Number.isInteger(value) && value > 0, `limits.${field} must be a positive integer`, value);
   }
-  check(
-    limits.maxFrameBytes <= MAX_FRAME_BYTES,
-    'limits.maxFrameBytes must be at most 16 MiB',
-    limits.maxFrameBytes,
-  );
+  check(limits.maxFrameBytes <= MAX_FRAME_BYTES, 'limits.maxFrameBytes must be at most 16 MiB', limits.maxFrameBytes);
   check(limits.maxBatch <= 4096, 'limits.maxBatch must be at most 4096', limits.maxBatch);
   return limits;
 }
