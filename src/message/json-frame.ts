@@ -1,0 +1,140 @@
+import { isUtf8 } from 'node:buffer';
+import { messageOf, NetworkError } from '../base/errors.js';
+import type { DecodedFrame, DecodeLimits, Frame, InvalidMessage } from './codec.js';
+import { guardEnvelope, guardPayload } from './guard.js';
+import { type EnvelopeCursor, readEnvelope } from './json-envelope.js';
+import { JsonPayload, parsePayload } from './json-payload.js';
+import { skipSpace, unexpected } from './json-token.js';
+import type { NetworkMessage } from './message.js';
+import { assemble, bytesOfFrame, idOf, type ReceivedMessage } from './received.js';
+import { type JsonScan, jsonScan, scanMessage, scanValue } from './scan.js';
+
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const COMMA = 0x2c;
+
+/**
+ * Texts cut out of a frame of up to this many bytes share its memory; of a larger one they are copies, so that one
+ * small message that waits somewhere does not hold on to a large frame.
+ */
+const MAX_SHARED_BYTES = 32 * 1024;
+
+/** Reads one JSON frame. */
+export class JsonFrameReader implements DecodedFrame {
+  readonly messages: NetworkMessage[] = [];
+  readonly invalid: InvalidMessage[] = [];
+  readonly #bytes: Buffer;
+  readonly #limits: DecodeLimits;
+  readonly #lazy: boolean;
+  readonly #scan: JsonScan;
+  readonly #envelopes: EnvelopeCursor;
+  /** One character per byte. Only what is known to be ASCII is cut out of it. */
+  readonly #characters: string | undefined;
+
+  constructor(frame: Frame, limits: DecodeLimits, lazy: boolean) {
+    this.#bytes = bytesOfFrame(frame, limits.maxFrameBytes);
+    this.#limits = limits;
+    this.#lazy = lazy;
+    this.#scan = jsonScan(this.#bytes, limits);
+    const isShared = this.#bytes.length <= MAX_SHARED_BYTES;
+    this.#characters = isShared ? this.#bytes.toString('latin1') : undefined;
+    this.#envelopes = { bytes: this.#bytes, textOf: this.#ascii, at: 0, hasPayload: false, isUsual: false };
+  }
+
+  read(): this {
+    const start = skipSpace(this.#bytes, 0);
+    let end = start;
+    if (this.#bytes[start] === OPEN_LIST) end = this.#batch(start);
+    else if (this.#bytes[start] === OPEN_OBJECT) end = this.#message(start);
+    else throw unexpected(this.#bytes, start, 'a message or a list of messages');
+    const rest = skipSpace(this.#bytes, end);
+    if (rest < this.#bytes.length) throw unexpected(this.#bytes, rest, 'the end of the frame');
+    return this;
+  }
+
+  #batch(start: number): number {
+    let at = skipSpace(this.#bytes, start + 1);
+    if (this.#bytes[at] === CLOSE_LIST) throw new NetworkError('DESERIALIZATION', 'an empty batch');
+    for (let count = 1; ; count += 1) {
+      if (count > this.#limits.maxBatch) {
+        throw new NetworkError('TOO_LARGE', `a batch of more than ${this.#limits.maxBatch} messages`);
+      }
+      at = skipSpace(this.#bytes, this.#message(at));
+      if (this.#bytes[at] === CLOSE_LIST) return at + 1;
+      if (this.#bytes[at] !== COMMA) throw unexpected(this.#bytes, at, "',' or ']'");
+      at = skipSpace(this.#bytes, at + 1);
+    }
+  }
+
+  /** Reads the message that begins at `at`; returns where it ends. */
+  #message(at: number): number {
+    const envelopes = this.#envelopes;
+    const message = readEnvelope(envelopes, at);
+    if (message === undefined) return this.#anyMessage(at);
+    const cursor = envelopes.at;
+    if (!envelopes.hasPayload) {
+      if (this.#bytes[cursor] !== CLOSE_OBJECT) return this.#anyMessage(at);
+      this.messages.push(message);
+      return cursor + 1;
+    }
+    this.#forget();
+    const start = skipSpace(this.#bytes, cursor);
+    const end = scanValue(this.#scan, start);
+    if (this.#bytes[end] !== CLOSE_OBJECT) return this.#anyMessage(at);
+    this.#deliver(message, this.#text(start, end));
+    return end + 1;
+  }
+
+  /** The long way: for a message that is not written as netmgr writes it, or that breaks a rule. */
+  #anyMessage(at: number): number {
+    this.#forget();
+    const { start, end, payloadStart, payloadEnd } = scanMessage(this.#scan, at);
+    const isLast = payloadStart >= 0;
+    const parsed: unknown = JSON.parse(isLast ? `${this.#text(start, payloadStart)}0}` : this.#text(start, end));
+    const error = guardEnvelope(parsed);
+    if (error) {
+      this.invalid.push({ error, id: idOf(parsed) });
+      return end;
+    }
+    const message = assemble(parsed as NetworkMessage);
+    if (isLast) this.#deliver(message, this.#text(payloadStart, payloadEnd));
+    else if (message.payload === undefined) this.messages.push(message);
+    else this.#deliver(message, JSON.stringify(message.payload));
+    return end;
+  }
+
+  #deliver(message: ReceivedMessage, text: string): void {
+    const { marked } = this.#scan.seen;
+    if (this.#lazy && message.kind !== 'control' && message.kind !== 'heartbeat') {
+      message.payload = new JsonPayload(text, marked);
+      this.messages.push(message);
+      return;
+    }
+    try {
+      message.payload = parsePayload(text, marked);
+    } catch (error) {
+      this.invalid.push({ error: new NetworkError('INVALID_MESSAGE', messageOf(error)), id: message.id });
+      return;
+    }
+    const error = guardPayload(message.kind, message.payload);
+    if (error) this.invalid.push({ error, id: message.id });
+    else this.messages.push(message);
+  }
+
+  #forget(): void {
+    this.#scan.seen.nonAscii = false;
+    this.#scan.seen.marked = false;
+  }
+
+  /** The text of a range that was scanned last. */
+  #text(start: number, end: number): string {
+    if (!this.#scan.seen.nonAscii) return this.#ascii(start, end);
+    if (isUtf8(this.#bytes.subarray(start, end))) return this.#bytes.toString('utf8', start, end);
+    throw new NetworkError('DESERIALIZATION', `not UTF-8 between byte ${start} and byte ${end}`);
+  }
+
+  readonly #ascii = (start: number, end: number): string =>
+    this.#characters === undefined ? this.#bytes.toString('latin1', start, end) : this.#characters.slice(start, end);
+}
