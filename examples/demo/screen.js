@@ -7,10 +7,9 @@ export const dim = paint('2');
 export const red = paint('31');
 export const green = paint('32');
 
-/** Where the progress bar of `netmgr map` may stand, a line must take its place. */
-const over = process.stderr.isTTY && process.stdout.isTTY ? '\r\x1b[2K' : '';
-
-export const say = (text = '') => console.log(`${over}${text}`);
+export const say = (text = '') => console.log(text);
+/** Where the progress bar of `netmgr map` stands, the line takes its place; the bar comes back by itself. */
+export const interject = (text) => say(process.stderr.isTTY && process.stdout.isTTY ? `\r\x1b[2K${text}` : text);
 export const step = (text) => say(`\n${bold(text)}`);
 export const command = (words) => say(dim(`$ ${words.map(quoted).join(' ')}`));
 
