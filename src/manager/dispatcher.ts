@@ -157,7 +157,9 @@ export class Dispatcher implements Workplace {
     const timer = this.clock.setTimer(graceMs, () => this.#idle?.resolve());
     await this.#idle.promise;
     timer.cancel();
-    for (const invocation of this.#live.values()) this.#refuse(invocation, refusal);
+    // These have begun: an answer that says otherwise would have the leader give them to another node as well.
+    const cut = new NetworkError('CLOSED', `${this.node} was stopped before it was done`);
+    for (const invocation of this.#live.values()) this.#refuse(invocation, cut);
   }
 
   expired(invocation: Invocation): void {

@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+import { SystemClock } from '../../src/base/clock.js';
+import { replayCommand, type SimulationResult, simulate } from './simulation.js';
+
+const USAGE = `npm run sim -- [--seed N] [--seeds FROM..TO] [--minutes M] [--trace]
+
+  --seed N          replay one seed
+  --seeds FROM..TO  run a range (default 1..500)
+  --minutes M       go on with further seeds until the time is over
+  --trace           print what happened, line by line
+
+Exit code 1 if an invariant was violated.`;
+
+interface Plan {
+  readonly from: number;
+  readonly to: number;
+  readonly trace: boolean;
+}
+
+/** What the command line asks for; undefined if it cannot be read. */
+function readPlan(args: readonly string[]): Plan | { readonly minutes: number; readonly from: number } | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      minutes: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+    },
+  });
+  const trace = values.trace;
+  if (values.seed !== undefined) return /^\d+$/.test(values.seed) ? range(values.seed, values.seed, trace) : undefined;
+  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? '1..500') ?? [];
+  if (from === undefined || to === undefined) return undefined;
+  if (values.minutes === undefined) return range(from, to, trace);
+  const minutes = Number(values.minutes);
+  return minutes > 0 ? { minutes, from: Number(from) } : undefined;
+}
+
+const range = (from: string, to: string, trace: boolean): Plan => ({ from: Number(from), to: Number(to), trace });
+
+async function main(): Promise<void> {
+  const plan = readPlan(process.argv.slice(2));
+  if (!plan) {
+    console.error(USAGE);
+    process.exitCode = 2;
+    return;
+  }
+  const clock = new SystemClock();
+  const startedAt = clock.now();
+  const until = 'minutes' in plan ? startedAt + plan.minutes * 60_000 : Number.POSITIVE_INFINITY;
+  const last = 'to' in plan ? plan.to : Number.POSITIVE_INFINITY;
+  const single = plan.from === last;
+  let runs = 0;
+  let failures = 0;
+  for (let seed = plan.from; seed <= last && clock.now() < until; seed += 1) {
+    const result = await simulate(seed);
+    runs += 1;
+    if (result.violations.length > 0) failures += 1;
+    if (single || result.violations.length > 0) report(result, 'trace' in plan && plan.trace);
+  }
+  const seconds = (clock.now() - startedAt) / 1000;
+  console.log(
+    `${runs} seeds, ${failures} failed, ${seconds.toFixed(1)} s, ${((seconds * 1000) / runs).toFixed(0)} ms each`,
+  );
+  if (failures > 0) process.exitCode = 1;
+}
+
+function report(result: SimulationResult, trace: boolean): void {
+  const { seed, digest, violations, outcomes, events, convergedMs } = result;
+  if (trace) for (const line of result.trace()) console.log(line);
+  for (const violation of violations) console.log(`VIOLATION ${violation}`);
+  const ends = [...outcomes].sort().map(([outcome, count]) => `${count} ${outcome}`);
+  console.log(`seed ${seed}: digest ${digest}, ${events} events, statuses true after ${convergedMs ?? 'never'} ms`);
+  console.log(`requests: ${ends.join(', ')}`);
+  if (violations.length > 0) console.log(`replay: ${replayCommand(seed)}`);
+}
+
+await main();
