@@ -1,3 +1,4 @@
+import { AbortWatch } from '../base/abort-watch.js';
 import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
 import { fromWire, NetworkError, NetworkTimeoutError, toNetworkError } from '../base/errors.js';
 import type { NodeId } from '../base/names.js';
@@ -37,6 +38,7 @@ export class Requester {
   readonly #stamp: Stamp;
   readonly #wheel: DeadlineWheel;
   readonly #waiting = new IdMap<Waiting>();
+  readonly #signals = new AbortWatch<Waiting>((waiting, signal) => this.#aborted(waiting, signal));
   readonly counters: RequesterCounters = { lateAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
   constructor(parts: { network: Network; stamp: Stamp; wheel: DeadlineWheel }) {
@@ -79,6 +81,7 @@ export class Requester {
       const waiting = new Waiting(this, message, { resolve, reject, read, timeoutMs, signal });
       this.#waiting.add(waiting);
       this.#wheel.add(waiting, timeoutMs);
+      if (signal) this.#signals.add(signal, waiting);
     });
   }
 
@@ -115,6 +118,7 @@ export class Requester {
   forget(waiting: Waiting): void {
     this.#wheel.remove(waiting);
     this.#waiting.delete(waiting.message.id);
+    if (waiting.signal) this.#signals.remove(waiting.signal, waiting);
   }
 
   /** @internal */
@@ -125,8 +129,8 @@ export class Requester {
     waiting.reject(new NetworkTimeoutError(text, { node: to }));
   }
 
-  /** @internal */
-  aborted(waiting: Waiting, signal: AbortSignal): void {
+  #aborted(waiting: Waiting, signal: AbortSignal): void {
+    if (!waiting.settle()) return;
     this.counters.cancelled += 1;
     const { id, to } = waiting.message;
     this.#network.send(this.#stamp.make({ kind: 'control', type: 'cancel', to, re: id }));
@@ -156,7 +160,6 @@ class Waiting extends Deadline {
   readonly peer: NodeId | undefined;
   readonly #requester: Requester;
   readonly #parts: WaitingParts;
-  #onAbort: (() => void) | undefined = undefined;
   #settled = false;
 
   constructor(requester: Requester, message: NetworkMessage, parts: WaitingParts) {
@@ -165,12 +168,10 @@ class Waiting extends Deadline {
     this.message = message;
     this.peer = requester.peerOf(message.to);
     this.#parts = parts;
-    const { signal } = parts;
-    if (!signal) return;
-    this.#onAbort = () => {
-      if (this.settle()) this.#requester.aborted(this, signal);
-    };
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#parts.signal;
   }
 
   get timeoutMs(): number {
@@ -199,7 +200,6 @@ class Waiting extends Deadline {
     if (this.#settled) return false;
     this.#settled = true;
     this.#requester.forget(this);
-    if (this.#onAbort) this.#parts.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
 }
