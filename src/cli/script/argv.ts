@@ -6,7 +6,7 @@ const SPACE = /[ \t\r\n]/;
 /** What a backslash takes its meaning from between double quotes, as in a POSIX shell. */
 const ESCAPABLE_IN_QUOTES = /["\\$`]/;
 const SHOWN_CHARACTERS = 200;
-const QUOTING = "quote as in a shell ('…', \"…\", \\); for pipes and expansions run one: sh -c '…'";
+const QUOTING = "Quote as in a shell ('…', \"…\", \\); for pipes and expansions run one: sh -c '…'.";
 
 /**
  * Splits a command line into an argv the way a POSIX shell reads words: blanks separate, '…' is literal, in "…" a

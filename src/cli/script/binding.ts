@@ -26,7 +26,7 @@ export interface BindingFlags {
   readonly env?: readonly string[] | undefined;
 }
 
-const FORM = 'the form is --on TYPE=COMMAND, for example --on sha256=sha256sum';
+const FORM = 'The form is --on TYPE=COMMAND, for example --on sha256=sha256sum.';
 const SHOWN_CHARACTERS = 200;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Ours are set by us; the others of that prefix (a token!) are for netmgr alone. */
@@ -43,7 +43,7 @@ export function parseBindings(flags: BindingFlags): ScriptBinding[] {
   const bound = (flags.on ?? []).map(parseOn);
   const types = new Set<string>();
   for (const { type } of bound) {
-    if (types.has(type)) throw usageError(`--on ${type}=…: '${type}' has a command already`, 'give each TYPE once');
+    if (types.has(type)) throw usageError(`--on ${type}=…: '${type}' has a command already`, 'Give each TYPE once.');
     types.add(type);
   }
   const streams = new Set(flags.stream ?? []);
@@ -51,7 +51,7 @@ export function parseBindings(flags: BindingFlags): ScriptBinding[] {
     if (types.has(type)) continue;
     throw usageError(
       `--stream ${visible(type, SHOWN_CHARACTERS)}: no --on binds this TYPE`,
-      `add --on ${visible(type, SHOWN_CHARACTERS)}=COMMAND`,
+      `Add --on ${visible(type, SHOWN_CHARACTERS)}=COMMAND.`,
     );
   }
   return bound.map(({ type, argv }) => ({ type, argv, stream: streams.has(type), payload, env }));
@@ -63,11 +63,11 @@ function parseOn(value: string): { readonly type: string; readonly argv: readonl
   if (equals === -1) throw usageError(`${shown}: there is no '='`, FORM);
   const type = value.slice(0, equals);
   if (!TYPE_NAME.test(type)) {
-    const rule = 'TYPE is a letter, then up to 127 letters, digits and . _ : -';
-    throw usageError(`${shown}: '${visible(type, SHOWN_CHARACTERS)}' is not a message type`, `${rule}; ${FORM}`);
+    const rule = 'TYPE is a letter, then up to 127 letters, digits and . _ : -.';
+    throw usageError(`${shown}: '${visible(type, SHOWN_CHARACTERS)}' is not a message type`, `${rule} ${FORM}`);
   }
   if (type.startsWith(RESERVED_PREFIX)) {
-    throw usageError(`${shown}: types that begin with '${RESERVED_PREFIX}' are netmgr's own`, 'choose another TYPE');
+    throw usageError(`${shown}: types that begin with '${RESERVED_PREFIX}' are netmgr's own`, 'Choose another TYPE.');
   }
   try {
     return { type, argv: splitCommand(value.slice(equals + 1)) };
@@ -81,16 +81,16 @@ function parsePayloadMode(value: string): ScriptBinding['payload'] {
   if (value === 'stdin' || value === 'file') return value;
   throw usageError(
     `--payload ${visible(value, SHOWN_CHARACTERS)}: not a way to hand over a payload`,
-    "it is 'stdin' (default) or 'file'",
+    "It is 'stdin' (default) or 'file'.",
   );
 }
 
 function checkVariable(name: string): void {
   if (!VARIABLE_NAME.test(name)) {
-    const hint = 'give the NAME of a variable of this process, without a value';
+    const hint = 'Give the NAME of a variable of this process, without a value.';
     throw usageError(`--env ${visible(name, SHOWN_CHARACTERS)}: not the name of an environment variable`, hint);
   }
   if (name.startsWith(OWN_VARIABLES)) {
-    throw usageError(`--env ${name}: variables that begin with ${OWN_VARIABLES} are netmgr's own`, 'use another name');
+    throw usageError(`--env ${name}: variables that begin with ${OWN_VARIABLES} are netmgr's own`, 'Use another name.');
   }
 }

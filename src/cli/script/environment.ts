@@ -53,4 +53,4 @@ export function messageEnvironment(shared: Environment, context: HandlerContext)
 }
 
 const wrongTag = (tag: string, problem: string): NetworkError =>
-  usageError(`--tag ${visible(tag)}: ${problem}`, 'scripts see tags as NETMGR_TAG_<NAME>: rename the tag');
+  usageError(`--tag ${visible(tag)}: ${problem}`, 'Scripts see tags as NETMGR_TAG_<NAME>: rename the tag.');

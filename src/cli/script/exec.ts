@@ -15,7 +15,7 @@ import type { ProcessGroups } from './process-groups.js';
 import { StderrLog } from './stderr.js';
 
 /** What a script may write to stdout for one message. */
-export const MAX_OUTPUT_BYTES: number = 1024 * 1024;
+const MAX_OUTPUT_BYTES: number = 1024 * 1024;
 /** Aborted scripts that may still be on their way out; while there are as many, nothing new is started. */
 const MAX_LEFTOVERS = 256;
 /** EX_TEMPFAIL of sysexits.h. */

@@ -4,9 +4,22 @@ import { delimiter, resolve } from 'node:path';
 import { NetworkError } from '../../base/errors.js';
 import { visible } from '../../message/escape.js';
 import { configurationError } from '../exit-codes.js';
+import type { ScriptBinding } from './binding.js';
 
 /** Where the system looks when there is no PATH at all. */
 const DEFAULT_PATH = '/bin:/usr/bin';
+
+/**
+ * Looks for the programs of all bindings before the first message needs one.
+ * @param path the PATH that the scripts will have
+ * @throws NetworkError INVALID_OPTION (exit 78) naming the --on that cannot work, and what to do
+ */
+export async function checkBindings(bindings: readonly ScriptBinding[], path: string | undefined): Promise<void> {
+  for (const { type, argv } of bindings) {
+    const problem = await checkExecutable(argv, path);
+    if (problem) throw configurationError(`--on ${type}=…: ${problem.message}`, problem.hint);
+  }
+}
 
 type Verdict = 'fine' | 'missing' | 'directory' | 'not executable';
 
@@ -17,7 +30,7 @@ type Verdict = 'fine' | 'missing' | 'directory' | 'not executable';
  */
 export async function checkExecutable(
   argv: readonly string[],
-  path: string | undefined = process.env['PATH'],
+  path: string | undefined,
 ): Promise<NetworkError | undefined> {
   const program = argv[0] ?? '';
   if (process.platform === 'win32') return undefined; // Its rules (PATHEXT, no x bit) are left to the start itself.
@@ -51,16 +64,16 @@ function problem(program: string, verdict: Verdict): NetworkError | undefined {
   if (verdict === 'missing') {
     const where = program.includes('/') ? 'does not exist' : 'is not on the PATH';
     const hint = program.startsWith('~')
-      ? 'no shell expands ~ here: give the whole path'
-      : 'install it, or give the path of the program';
+      ? 'No shell expands ~ here: give the whole path.'
+      : 'Install it, or give the path of the program.';
     return configurationError(`the program '${shown}' ${where}`, hint);
   }
   if (verdict === 'directory') {
-    return configurationError(`'${shown}' is a directory, not a program`, 'give the path of a program in it');
+    return configurationError(`'${shown}' is a directory, not a program`, 'Give the path of a program in it.');
   }
   return configurationError(
     `the program '${shown}' may not be executed`,
-    `chmod +x ${shown}, or name its interpreter: sh ${shown}`,
+    `Make it executable (chmod +x ${shown}), or name its interpreter: sh ${shown}.`,
   );
 }
 

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { messageOf, NetworkError } from '../../base/errors.js';
 import { visible } from '../../message/escape.js';
+import { revived } from '../../message/json-payload.js';
 import { parsePayload } from '../payload.js';
-import { mayHoldBytes, toJson, withBytes } from './json.js';
+import { mayHoldBytes, toJson } from './json.js';
 
 const SHOWN_CHARACTERS = 80;
 
@@ -28,7 +29,7 @@ export function scriptOutput(output: Buffer): unknown {
   try {
     const payload = parsePayload(text);
     if (payload === text) return text.replace(/\r?\n$/, '');
-    return mayHoldBytes(text) ? withBytes(payload) : payload;
+    return mayHoldBytes(text) ? revived(payload) : payload;
   } catch (error) {
     const shown = visible(text, SHOWN_CHARACTERS);
     const reason = visible(messageOf(error), 2 * SHOWN_CHARACTERS);

@@ -3,7 +3,7 @@ import { visible } from '../../message/escape.js';
 import { LineSplitter } from './lines.js';
 
 /** A longer line reaches the log without its rest. */
-export const MAX_STDERR_LINE_BYTES: number = 8 * 1024;
+const MAX_STDERR_LINE_BYTES: number = 8 * 1024;
 /** What an error message quotes of stderr. */
 const TAIL_LINES = 5;
 const TAIL_LINE_CHARACTERS = 300;

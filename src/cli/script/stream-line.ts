@@ -1,6 +1,7 @@
 import { type ErrorCode, fromWire, NetworkError } from '../../base/errors.js';
 import { visible } from '../../message/escape.js';
-import { mayHoldBytes, toJson, withBytes } from './json.js';
+import { revived } from '../../message/json-payload.js';
+import { mayHoldBytes, toJson } from './json.js';
 
 const ERROR_CHARACTERS = 1_000;
 /** What a co-process may say of a message; any other code becomes HANDLER_FAILED. */
@@ -40,7 +41,7 @@ export function parseAnswer(line: string): StreamAnswer | string {
   if (typeof id !== 'string') return "no 'id' that is a string";
   if (error === undefined || error === null) {
     try {
-      return { id, payload: mayHoldBytes(line) ? withBytes(payload) : payload };
+      return { id, payload: mayHoldBytes(line) ? revived(payload) : payload };
     } catch (cause) {
       return { id, error: new NetworkError('HANDLER_FAILED', "the answer's payload cannot be read", { cause }) };
     }

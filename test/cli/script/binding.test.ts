@@ -39,14 +39,14 @@ const WRONG: readonly (readonly [string, BindingFlags, RegExp, RegExp])[] = [
   ['bad TYPE', { on: ['1st=cat'] }, /'1st' is not a message type/, /TYPE is a letter/],
   ['long TYPE', { on: [`${'x'.repeat(129)}=cat`] }, /is not a message type/, /127/],
   ['control characters', { on: ['a\u001b[2J=cat'] }, /'a\\x1b\[2J' is not a message type/, /TYPE/],
-  ['ours', { on: ['netmgr.ping=cat'] }, /types that begin with 'netmgr\.' are netmgr's own/, /another/],
+  ['ours', { on: ['netmgr.ping=cat'] }, /types that begin with 'netmgr\.' are netmgr's own/, /other/],
   ['twice', { on: ['a=cat', 'a=wc'] }, /--on a=…: 'a' has a command already/, /once/],
-  ['no COMMAND', { on: ['a='] }, /--on a=…: the command is empty/, /quote/],
-  ['open quote', { on: [`a=sh -c 'x`] }, /--on a=…: the command has a ' that is never closed, at character 7/, /quote/],
+  ['no COMMAND', { on: ['a='] }, /--on a=…: the command is empty/, /Quote/],
+  ['open quote', { on: [`a=sh -c 'x`] }, /--on a=…: the command has a ' that is never closed, at character 7/, /Quote/],
   ['--stream of nothing', { on: ['a=cat'], stream: ['b'] }, /--stream b: no --on binds this TYPE/, /--on b=COMMAND/],
   ['--payload', { on: ['a=cat'], payload: 'argv' }, /--payload argv: not a way/, /'stdin' \(default\) or 'file'/],
   ['--env with a value', { env: ['A=1'] }, /--env A=1: not the name/, /without a value/],
-  ['--env of ours', { env: ['NETMGR_TOKEN'] }, /--env NETMGR_TOKEN: variables that begin with NETMGR_/, /another/],
+  ['--env of ours', { env: ['NETMGR_TOKEN'] }, /--env NETMGR_TOKEN: variables that begin with NETMGR_/, /other/],
 ];
 
 for (const [name, flags, message, hint] of WRONG) {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
-import { checkExecutable, startFailure } from '../../../src/cli/script/executable.js';
+import { parseBindings } from '../../../src/cli/script/binding.js';
+import { checkBindings, checkExecutable, startFailure } from '../../../src/cli/script/executable.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'netmgr-test-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -17,19 +18,19 @@ const plain = file('plain', 0o644);
 mkdirSync(join(directory, 'folder'));
 
 test('what can be started is fine: by path, and by name on the PATH', async () => {
-  assert.equal(await checkExecutable([program, 'x']), undefined);
-  assert.equal(await checkExecutable(['sh']), undefined);
+  assert.equal(await checkExecutable([program, 'x'], undefined), undefined);
+  assert.equal(await checkExecutable(['sh'], process.env['PATH']), undefined);
   assert.equal(await checkExecutable(['program'], `/no/such:${directory}`), undefined);
 });
 
 const REFUSED: readonly (readonly [string, string, RegExp, RegExp])[] = [
-  ['no such name', 'netmgr-no-such', /^the program 'netmgr-no-such' is not on the PATH$/, /install it/],
+  ['no such name', 'netmgr-no-such', /^the program 'netmgr-no-such' is not on the PATH$/, /Install it/],
   ['no such path', './no/such', /^the program '.\/no\/such' does not exist$/, /path of the program/],
-  ['~ is not expanded', '~/bin/x', /does not exist/, /no shell expands ~/],
+  ['~ is not expanded', '~/bin/x', /does not exist/, /No shell expands ~/],
   ['a directory', join(directory, 'folder'), /is a directory, not a program/, /a program in it/],
   ['not executable', plain, /may not be executed/, /chmod \+x/],
   ['not executable, on the PATH', 'plain', /may not be executed/, /chmod \+x/],
-  ['control characters', 'a\u001b[2J', /'a\\x1b\[2J' is not on the PATH/, /install/],
+  ['control characters', 'a\u001b[2J', /'a\\x1b\[2J' is not on the PATH/, /Install/],
 ];
 
 for (const [name, command, message, hint] of REFUSED) {
@@ -41,6 +42,16 @@ for (const [name, command, message, hint] of REFUSED) {
     assert.equal(exitCodeOf(error), 78);
   });
 }
+
+test('the binding that cannot work is named', async () => {
+  const bindings = parseBindings({ on: ['a=program x', 'b=no-such-program'] });
+  await assert.rejects(checkBindings(bindings, directory), (error) => {
+    assert.equal(exitCodeOf(error), 78);
+    assert.match(String(error), /--on b=…: the program 'no-such-program' is not on the PATH/);
+    return true;
+  });
+  await checkBindings(bindings.slice(0, 1), directory);
+});
 
 test('what fails for lack of room may be tried again; the rest fails', () => {
   const codeFor = (code: string) => startFailure('x', Object.assign(new Error('spawn x'), { code })).code;
