@@ -1,6 +1,6 @@
 import { pick, type Random, uniform } from '../../src/base/random.js';
 import type { NodeStatus } from '../../src/role/status.js';
-import { Harness, type Worker } from './harness.js';
+import { Harness, LEADER, type Seat, type Worker } from './harness.js';
 import { Scenario } from './scenario.js';
 import { sendSomething } from './traffic.js';
 import { LONGEST_TASK_MS } from './workshop.js';
@@ -22,6 +22,9 @@ const FAULTS_MS = 15_000;
 /** After the last fault, every status is true within this much virtual time. */
 export const CONVERGENCE_MS = 20_000;
 const STEP_MS = 500;
+/** How soon the leader must know that a member was killed, or is silent. */
+const KILLED_MS = 1000;
+const SILENT_MS = 10_000;
 /** The longest a stop may take: its grace twice over, and the way. */
 const STOP_MS = 5000;
 
@@ -36,6 +39,8 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   try {
     await live(harness);
     convergedMs = await converge(harness);
+    await lossIsNoticed(harness);
+    await converge(harness);
     await everyoneAnswers(harness);
     await stopAll(harness);
   } catch (error) {
@@ -113,6 +118,30 @@ function lieAbout({ role, generation, offers }: Worker, row: NodeStatus | undefi
 function lieAboutDeparted({ status, pid }: NodeStatus, killed: ReadonlySet<number>): string | undefined {
   if (status === 'left') return killed.has(pid) ? `was killed (process ${pid}) and is said to have left` : undefined;
   return status === 'lost' ? undefined : `is down and said to be ${status}`;
+}
+
+/** Without other faults a killed member is lost within a second, a silent one within ten, and that one is soon back. */
+async function lossIsNoticed(harness: Harness): Promise<void> {
+  const { clock, hub, invariants, random } = harness;
+  const up = harness.seats.filter(({ worker }) => worker?.role.connected);
+  const killed = pick(random, up);
+  const silent = pick(
+    random,
+    up.filter((seat) => seat !== killed),
+  );
+  if (!killed || !silent) return;
+  const mustBeLost = ({ name }: Seat, withinMs: number) => {
+    const status = harness.leader?.role.status().nodes.find(({ node }) => node === name)?.status;
+    if (status !== 'lost') invariants.violated(`${name} is ${status} ${withinMs} ms after its loss`);
+  };
+  hub.partition(silent.name, LEADER);
+  harness.crashWorker(killed);
+  await clock.advance(KILLED_MS);
+  mustBeLost(killed, KILLED_MS);
+  await clock.advance(SILENT_MS - KILLED_MS);
+  mustBeLost(silent, SILENT_MS);
+  if (silent.worker?.role.connected) invariants.violated(`${silent.name} holds on to a leader that is silent`);
+  hub.healPartition(silent.name, LEADER);
 }
 
 /** It is usable again, not only true. */
