@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
-import type { Codec, DecodedFrame, EncodedMessage } from '../../message/codec.js';
+import type { Codec, DecodedFrame, EncodedMessage, Frame } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import type { Stamp } from '../../message/stamp.js';
@@ -9,6 +9,7 @@ import type { Peer, SendOutcome, Traffic } from '../network.js';
 import { frameBytes, Outbound } from '../outbound.js';
 import { closeCodeOf, closedError } from './close-codes.js';
 import type { WebSocketCounters } from './counters.js';
+import { writeFrame } from './frame-writer.js';
 import type { Reading } from './hello.js';
 import type { LinkedSocket, SocketOwner } from './linked-socket.js';
 import type { WebSocketLimits } from './options.js';
@@ -42,6 +43,8 @@ export interface ConnectionOptions {
   readonly codec: Codec;
   /** Payloads of what arrives stay encoded. */
   readonly lazy: boolean;
+  /** We are the WebSocket client. */
+  readonly dialled: boolean;
   readonly address: string;
   readonly listener: string;
 }
@@ -72,6 +75,7 @@ export class Connection implements SocketOwner {
   readonly #socket: LinkedSocket;
   readonly #raw: Socket;
   readonly #lazy: boolean;
+  readonly #masked: boolean;
   #greeter: Greeter | undefined;
   #peer: Peer | undefined;
   #outbound: Outbound | undefined;
@@ -99,6 +103,7 @@ export class Connection implements SocketOwner {
     this.#raw = options.raw;
     this.codec = options.codec;
     this.#lazy = options.lazy;
+    this.#masked = options.dialled;
     this.address = options.address;
     this.listener = options.listener;
     options.socket.link(this);
@@ -161,7 +166,7 @@ export class Connection implements SocketOwner {
     this.#greetingBytes += bytes;
     this.traffic.messagesOut += 1;
     this.traffic.bytesOut += bytes;
-    this.#socket.send(frame);
+    this.#write(frame);
   }
 
   send(message: NetworkMessage): SendOutcome {
@@ -300,7 +305,7 @@ export class Connection implements SocketOwner {
       }
       const frame = outbound.pull(this.#host.time);
       if (frame === undefined) break;
-      this.#socket.send(frame);
+      this.#write(frame);
     }
     this.#host.progressed();
   }
@@ -313,8 +318,12 @@ export class Connection implements SocketOwner {
     const frame = outbound.direct(parts, this.#host.time);
     if (frame === undefined) return false;
     if (parts.length > 1) this.#ackWritten();
-    this.#socket.send(frame);
+    this.#write(frame);
     return true;
+  }
+
+  #write(frame: Frame): void {
+    if (this.#socket.readyState === this.#socket.OPEN) writeFrame(this.#raw, frame, this.#masked);
   }
 
   #socketFull(): boolean {
@@ -404,7 +413,7 @@ export class Connection implements SocketOwner {
     this.traffic.messagesOut += 1;
     this.traffic.bytesOut += frameBytes(frame);
     this.#ackWritten();
-    this.#socket.send(frame);
+    this.#write(frame);
   }
 
   #encodeAck(): EncodedMessage {

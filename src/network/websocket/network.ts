@@ -247,7 +247,12 @@ export class WebSocketNetwork implements Network, ConnectionHost {
       socketOptions: this.#socketOptions,
       subprotocol: `netmgr.v1.${dial.codec}`,
       connection: (socket, raw) =>
-        this.#connection(socket, raw, { listener: 'dial', lazy: false, unix: dial.address.kind === 'unix' }),
+        this.#connection(socket, raw, {
+          listener: 'dial',
+          lazy: false,
+          unix: dial.address.kind === 'unix',
+          dialled: true,
+        }),
       track: (socket) => socket.track(this.#sockets),
       hello: () => this.#hello(),
       opened: (connection, greeting) => this.#dialled(connection, greeting),
@@ -261,11 +266,20 @@ export class WebSocketNetwork implements Network, ConnectionHost {
   #connection(
     socket: LinkedSocket,
     raw: Socket,
-    options: { listener: string; lazy: boolean; unix: boolean },
+    options: { listener: string; lazy: boolean; unix: boolean; dialled?: boolean },
   ): Connection {
-    const { listener, lazy, unix } = options;
+    const { listener, lazy, unix, dialled = false } = options;
     const address = unix ? 'unix' : formatHostPort(raw.remoteAddress ?? '', raw.remotePort ?? 0);
-    return new Connection({ host: this, socket, raw, codec: codecOf(socket.protocol), address, listener, lazy });
+    return new Connection({
+      host: this,
+      socket,
+      raw,
+      codec: codecOf(socket.protocol),
+      address,
+      listener,
+      lazy,
+      dialled,
+    });
   }
 
   #accepted(socket: LinkedSocket, raw: Socket, listener: Listener): void {
