@@ -132,8 +132,13 @@ function cellsOf(row) {
 function otherOf(row) {
   if (row.workload === 'start-up') return `${show(row.wallMs)} ms, × node ${show(row.nodeRatio)}`;
   if (row.workload !== 'idle') return '';
-  const parts = [`RSS/conn +${show(row.rssBytesPerConnection / 1024)} KiB`];
-  if (row.netmgrRatio) parts.push(`× ${show(row.netmgrRatio.rssBytesPerConnection)}`);
+  const ratio = row.netmgrRatio;
+  const kib = (/** @type {number} */ bytes) => `${show(bytes / 1024)} KiB`;
+  const times = (/** @type {number | undefined} */ value) => (value === undefined ? '' : ` × ${show(value)}`);
+  const parts = [
+    `RSS/conn ${kib(row.rssBytesPerConnection)}${times(ratio?.rssBytesPerConnection)}`,
+    `growth ${kib(row.rssGrowthPerConnection)}${times(ratio?.rssGrowthPerConnection)}`,
+  ];
   if (row.cpuShare !== undefined) parts.push(`${show(row.cpuShare * 100)} % CPU`);
   if (row.falseLosses !== undefined) parts.push(`${row.falseLosses} false losses`);
   return parts.join(', ');

@@ -30,7 +30,7 @@ export async function run(plan) {
   return peers.map((peer) => rowOf(peer, plan.idleConnections, held));
 }
 
-/** @typedef {{ growth: number, share: number, cpuShare: number | undefined, counts: Record<string, number> }} Held */
+/** Bytes of RSS per connection: of the whole process, and what the connections added. @typedef {{ growth: number, share: number, cpuShare: number | undefined, counts: Record<string, number> }} Held */
 
 /**
  * @param {string} peer
@@ -81,8 +81,8 @@ function rowOf(peer, connections, held) {
     peer,
     rounds: rounds.length,
     connections,
-    rssBytesPerConnection: median(bytes(peer, 'growth')),
-    wholeRssBytesPerConnection: median(bytes(peer, 'share')),
+    rssBytesPerConnection: median(bytes(peer, 'share')),
+    rssGrowthPerConnection: median(bytes(peer, 'growth')),
     cpuShare: rounds.at(-1)?.cpuShare,
     counts: rounds.at(-1)?.counts,
     falseLosses: peer === 'netmgr' ? Math.max(...rounds.map(({ counts }) => counts.lost)) : undefined,
@@ -90,8 +90,8 @@ function rowOf(peer, connections, held) {
       peer === 'netmgr' || !held.netmgr
         ? undefined
         : {
-            rssBytesPerConnection: medianRatio(bytes('netmgr', 'growth'), bytes(peer, 'growth')),
-            wholeRssBytesPerConnection: medianRatio(bytes('netmgr', 'share'), bytes(peer, 'share')),
+            rssBytesPerConnection: medianRatio(bytes('netmgr', 'share'), bytes(peer, 'share')),
+            rssGrowthPerConnection: medianRatio(bytes('netmgr', 'growth'), bytes(peer, 'growth')),
           },
   };
 }
