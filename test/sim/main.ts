@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../../src/base/clock.js';
+import { messageOf } from '../../src/base/errors.js';
 import { replayCommand, type SimulationResult, simulate } from './simulation.js';
 
 const USAGE = `npm run sim -- [--seed N] [--seeds FROM..TO] [--minutes M] [--trace]
@@ -40,7 +41,12 @@ function readPlan(args: readonly string[]): Plan | { readonly minutes: number; r
 const range = (from: string, to: string, trace: boolean): Plan => ({ from: Number(from), to: Number(to), trace });
 
 async function main(): Promise<void> {
-  const plan = readPlan(process.argv.slice(2));
+  let plan: ReturnType<typeof readPlan>;
+  try {
+    plan = readPlan(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${messageOf(error)}\n`);
+  }
   if (!plan) {
     console.error(USAGE);
     process.exitCode = 2;
