@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { WebSocket } from 'ws';
+import { jsonCodec } from '../../src/message/json-codec.js';
+import { msgpackCodec } from '../../src/message/msgpack-codec.js';
 import { payloadOf } from '../../src/message/raw-payload.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Nodes, until } from './websocket-nodes.js';
@@ -61,6 +63,28 @@ test('what one turn sends leaves as two frames at most, then as one; one at a ti
     await until(() => total() === i + 2, 'the message');
   }
 });
+
+for (const codec of ['json', 'msgpack'] as const) {
+  test(`frames around each boundary of length survive both ways in ${codec}`, async () => {
+    await using nodes = new Nodes();
+    const leader = await nodes.leader();
+    const member = await nodes.member('worker-1', leader, { codec });
+    leader.onMessage = ({ payload }) => leader.send({ to: 'worker-1', payload });
+    const empty = member.stamp.make({ kind: 'event', type: 'test', payload: '' });
+    const overhead = (codec === 'json' ? jsonCodec : msgpackCodec).encode(empty).bytes;
+    for (const bytes of [0, 125, 126, 127, 65_534, 65_535, 65_536, 65_537, 700_000]) {
+      for (let slack = -2; slack <= 2; slack += 1) {
+        const text = 'x'.repeat(Math.max(0, bytes - overhead + slack));
+        for (const payload of slack === 0 ? [text, `${text}é€`] : [text]) {
+          member.received.length = 0;
+          assert.equal(member.send({ payload }), 'queued');
+          await until(() => member.received.length === 1, `the echo of ${payload.length} characters`);
+          assert.equal(member.received[0]?.payload, payload);
+        }
+      }
+    }
+  });
+}
 
 test('a message to many is serialised once', async () => {
   await using nodes = new Nodes();

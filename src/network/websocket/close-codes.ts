@@ -4,7 +4,7 @@ import { type ErrorCode, NetworkError, summaryOf } from '../../base/errors.js';
  * Why netmgr closed a WebSocket, in the range that RFC 6455 leaves to applications. The exact error goes before
  * the close, as a message of kind `error`; the close code is for whoever cannot read it. Part of the protocol.
  */
-export const CLOSE_CODES = {
+const CLOSE_CODES = {
   /** Not the protocol: unreadable, invalid, or out of order. */
   protocol: 4400,
   /** The peer may not do this. */

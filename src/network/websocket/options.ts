@@ -75,7 +75,7 @@ export interface WebSocketLimits extends DecodeLimits, OutboundLimits {
   readonly sweepMs: number;
 }
 
-export const DEFAULT_LIMITS: WebSocketLimits = {
+const DEFAULT_LIMITS: WebSocketLimits = {
   ...DEFAULT_DECODE_LIMITS,
   ...DEFAULT_OUTBOUND_LIMITS,
   maxFragments: 64,
