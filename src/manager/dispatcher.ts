@@ -54,8 +54,8 @@ export class Dispatcher implements Workplace {
   readonly #wheel: DeadlineWheel;
   readonly #reply: Reply;
   readonly #lanes = new Map<string, Lane<Invocation>>();
-  /** Requests that are running or waiting, by message id. */
-  readonly #live = new IdMap<Invocation>();
+  /** Requests that are running or waiting, by the peer that handed them to us: an id is unique for its sender only. */
+  readonly #live = new Map<NodeId, IdMap<Invocation>>();
   #running = 0;
   #idle: Deferred<void> | undefined;
   #closed = false;
@@ -110,8 +110,8 @@ export class Dispatcher implements Workplace {
       this.#turnAway(message);
       return;
     }
-    const isRequest = message.kind === 'request';
-    if (isRequest && this.#live.has(message.id)) {
+    const live = message.kind === 'request' ? this.#liveOf(via) : undefined;
+    if (live?.has(message.id)) {
       this.counters.duplicates += 1;
       return;
     }
@@ -123,15 +123,15 @@ export class Dispatcher implements Workplace {
       this.#answerError(message, new NetworkError('OVERLOADED', text));
       return;
     }
-    if (isRequest) this.#live.add(invocation);
+    live?.add(invocation);
     if (verdict === 'run') this.#run(invocation);
     else this.#arm(invocation);
   }
 
   /** The caller gave up. Only the peer that handed the request to us may say so. */
   cancel(id: string, via: NodeId): void {
-    const invocation = this.#live.get(id);
-    if (invocation?.via !== via) return;
+    const invocation = this.#live.get(via)?.get(id);
+    if (!invocation) return;
     this.counters.abandoned += 1;
     this.#end(invocation);
     const { from, type } = invocation.message;
@@ -140,9 +140,8 @@ export class Dispatcher implements Workplace {
 
   /** The connection that handed these to us ended: nobody waits for their answers any more. */
   abandon(via: NodeId): void {
-    for (const invocation of this.#live.values()) {
-      if (invocation.via === via) this.cancel(invocation.message.id, via);
-    }
+    for (const invocation of this.#live.get(via)?.values() ?? []) this.cancel(invocation.message.id, via);
+    this.#live.delete(via);
   }
 
   /** Takes nothing new, waits at most `graceMs` for what runs, then aborts it. What waits is refused at once. */
@@ -159,7 +158,9 @@ export class Dispatcher implements Workplace {
     timer.cancel();
     // These have begun: an answer that says otherwise would have the leader give them to another node as well.
     const cut = new NetworkError('CLOSED', `${this.node} was stopped before it was done`);
-    for (const invocation of this.#live.values()) this.#refuse(invocation, cut);
+    for (const live of this.#live.values()) {
+      for (const invocation of live.values()) this.#refuse(invocation, cut);
+    }
   }
 
   expired(invocation: Invocation): void {
@@ -249,7 +250,17 @@ export class Dispatcher implements Workplace {
   #end(invocation: Invocation): void {
     invocation.answered = true;
     this.#wheel.remove(invocation);
-    if (this.#live.get(invocation.message.id) === invocation) this.#live.delete(invocation.message.id);
+    const live = this.#live.get(invocation.via);
+    if (live?.get(invocation.message.id) === invocation) live.delete(invocation.message.id);
+  }
+
+  #liveOf(via: NodeId): IdMap<Invocation> {
+    let live = this.#live.get(via);
+    if (!live) {
+      live = new IdMap();
+      this.#live.set(via, live);
+    }
+    return live;
   }
 
   #refuse(invocation: Invocation, error: NetworkError): void {

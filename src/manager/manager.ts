@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { DeadlineWheel } from '../base/deadline-wheel.js';
 import { Emitter } from '../base/emitter.js';
-import { messageOf, NetworkError } from '../base/errors.js';
+import { isNetworkError, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import type { NodeId } from '../base/names.js';
+import { ANYONE, EVERYONE, type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
@@ -56,6 +56,8 @@ export class NetworkManager {
   readonly #subscription: Disposable;
   /** Answers that could not be queued: the asker was gone or did not read. */
   unsentAnswers = 0;
+  /** Messages that broke a rule beyond the envelope's, or that the sender may not send; the sender was told. */
+  refusedMessages = 0;
   /** Control verbs that this node does not know; ignored, for newer peers. */
   unknownControl = 0;
 
@@ -160,22 +162,32 @@ export class NetworkManager {
       this.#take(message, peer);
     } catch (error) {
       // Nothing that a peer sends may end the process.
-      this.#log.error(
-        { type: message.type, from: message.from, err: messageOf(error) },
-        'a message could not be handled',
-      );
+      if (isNetworkError(error)) this.#refuse(message, peer, error);
+      else this.#log.error({ type: message.type, from: message.from, err: messageOf(error) }, 'a message failed');
     }
+  }
+
+  #refuse(message: NetworkMessage, peer: Peer, error: NetworkError): void {
+    this.refusedMessages += 1;
+    if (message.kind === 'request') {
+      this.reply(message, { kind: 'error', payload: error.toWire() });
+      return;
+    }
+    this.sendMessage({ kind: 'error', type: 'message', to: peer.node, re: message.id, payload: error.toWire() });
   }
 
   #take(message: NetworkMessage, peer: Peer): void {
     switch (message.kind) {
       case 'response':
       case 'error':
-        this.requester.answer(message);
+        this.requester.answer(message, peer.node);
         return;
       case 'request':
       case 'event':
-        if (!this.#relay?.(message, peer)) this.dispatcher.dispatch(message, peer.node);
+        checkMayAsk(message, peer);
+        if (this.#relay?.(message, peer)) return;
+        this.#checkAddress(message);
+        this.dispatcher.dispatch(message, peer.node);
         return;
       case 'heartbeat':
       case 'control': {
@@ -187,6 +199,13 @@ export class NetworkManager {
     }
   }
 
+  /** @throws NetworkError UNREACHABLE if it is for another node */
+  #checkAddress({ to }: NetworkMessage): void {
+    const { self } = this.network;
+    if (to === undefined || to === self || to === ANYONE || to === EVERYONE) return;
+    throw new NetworkError('UNREACHABLE', `to: ${self} hands nothing on to ${to}`, { node: to });
+  }
+
   #peerEvent(event: PeerEvent): void {
     if (event.type !== 'disconnected') return;
     const { node } = event.peer;
@@ -195,4 +214,13 @@ export class NetworkManager {
     this.dispatcher.abandon(node);
     this.requester.peerLost(node, new NetworkError('CLOSED', text, { cause: event.error, node }));
   }
+}
+
+/**
+ * An observer looks, and netmgr's own operations say what it may see; the rest is work.
+ * @throws NetworkError NOT_ALLOWED
+ */
+function checkMayAsk({ type }: NetworkMessage, { node, role }: Peer): void {
+  if (role !== 'observer' || type.startsWith(RESERVED_PREFIX)) return;
+  throw new NetworkError('NOT_ALLOWED', `${node} is an observer, which may only look: not call or emit '${type}'`);
 }

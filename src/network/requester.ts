@@ -19,6 +19,8 @@ export interface RequestLimits {
 export interface RequesterCounters {
   /** Answers that came after their request had ended, or twice; dropped. */
   lateAnswers: number;
+  /** Answers of another peer than the one that was asked; dropped. */
+  foreignAnswers: number;
   timeouts: number;
   cancelled: number;
   /** Requests refused because too many were waiting. */
@@ -39,7 +41,7 @@ export class Requester {
   readonly #wheel: DeadlineWheel;
   readonly #waiting = new IdMap<Waiting>();
   readonly #signals = new AbortWatch<Waiting>((waiting, signal) => this.#aborted(waiting, signal));
-  readonly counters: RequesterCounters = { lateAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
+  readonly counters: RequesterCounters = { lateAnswers: 0, foreignAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
   constructor(parts: { network: Network; stamp: Stamp; wheel: DeadlineWheel }) {
     this.#network = parts.network;
@@ -85,11 +87,14 @@ export class Requester {
     });
   }
 
-  /** Takes a response or an error that arrived; false if nobody waits for it any more. */
-  answer(message: NetworkMessage): boolean {
+  /**
+   * Takes a response or an error that arrived; false if nobody waits for it any more.
+   * @param via the peer that sent it: ids can be guessed, so only the one that was asked may answer
+   */
+  answer(message: NetworkMessage, via: NodeId): boolean {
     const waiting = message.re === undefined ? undefined : this.#waiting.get(message.re);
-    if (!waiting) {
-      this.counters.lateAnswers += 1;
+    if (waiting?.peer !== via) {
+      this.counters[waiting ? 'foreignAnswers' : 'lateAnswers'] += 1;
       return false;
     }
     waiting.settle();

@@ -248,7 +248,7 @@ export class Leader implements AsyncDisposable {
   }
 
   #counters(): Readonly<Record<string, number>> {
-    const { requester, dispatcher, unsentAnswers, unknownControl } = this.#manager;
+    const { requester, dispatcher, unsentAnswers, refusedMessages, unknownControl } = this.#manager;
     return {
       ...this.#network.counters,
       ...this.#roster.table.counters,
@@ -256,6 +256,7 @@ export class Leader implements AsyncDisposable {
       ...dispatcher.counters,
       ...this.#relay.counters,
       unsentAnswers,
+      refusedMessages,
       unknownControl,
     };
   }

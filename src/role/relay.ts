@@ -4,6 +4,7 @@ import { type ErrorCode, NetworkError, toNetworkError } from '../base/errors.js'
 import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import type { NetworkMessage } from '../message/message.js';
+import { RawPayload } from '../message/raw-payload.js';
 import type { Peer } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
 import type { Balancer } from './balancer.js';
@@ -12,6 +13,19 @@ import type { Balancer } from './balancer.js';
 const MAX_OFFERS = 3;
 /** The node did not begin to handle the request, so another one may be asked without doing anything twice. */
 const NOT_STARTED: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'OVERLOADED', 'BACKPRESSURE', 'NO_HANDLER']);
+
+/**
+ * What one node may have on its way to others. The leader holds a request until its answer comes, which may be never:
+ * without these a node that asks one that does not answer could fill the leader's memory.
+ */
+const MAX_REQUESTS_PER_ASKER = 20_000;
+const MAX_BYTES_PER_ASKER = 64 * 1024 * 1024;
+
+/** What of that is in use. */
+interface Share {
+  requests: number;
+  bytes: number;
+}
 
 export interface RelayParts {
   readonly self: NodeId;
@@ -29,6 +43,8 @@ export interface RelayCounters {
   events: number;
   /** Events that had nowhere to go. */
   dropped: number;
+  /** Requests answered BACKPRESSURE or UNREACHABLE at once: too many of their asker were on their way, or we stop. */
+  relaysRefused: number;
 }
 
 /**
@@ -40,8 +56,10 @@ export class Relay {
   readonly #parts: RelayParts;
   /** Requests on their way, by asker and id. */
   readonly #live = new Map<string, AbortController>();
+  readonly #shares = new Map<NodeId, Share>();
+  #draining = false;
   #idle: Deferred<void> | undefined;
-  readonly counters: RelayCounters = { requests: 0, events: 0, dropped: 0 };
+  readonly counters: RelayCounters = { requests: 0, events: 0, dropped: 0, relaysRefused: 0 };
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
@@ -52,8 +70,6 @@ export class Relay {
     const { self } = this.#parts;
     const { to } = message;
     if (to === undefined || to === self) return false;
-    if (peer.role === 'observer')
-      return this.#refuse(message, new NetworkError('NOT_ALLOWED', 'an observer may only look'));
     if (message.kind === 'event') return this.#event(message, to);
     if (to === EVERYONE) {
       const text = "to: a request goes to one node, or to '?'; '*' is for events";
@@ -79,8 +95,9 @@ export class Relay {
     }
   }
 
-  /** Resolves when nothing is on its way any more, or after `graceMs`. */
+  /** Takes nothing new; resolves when nothing is on its way any more, or after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
     if (this.#live.size === 0) return;
     this.#idle = deferred();
     const timer = this.#parts.clock.setTimer(graceMs, () => this.#idle?.resolve());
@@ -148,12 +165,42 @@ export class Relay {
     this.counters.requests += 1;
     const key = keyOf(peer.node, message.id);
     if (this.#live.has(key)) return; // the network repeated it
+    const bytes = sizeOf(message);
+    const refusal = this.#refusal(peer.node, bytes);
+    if (refusal) {
+      this.counters.relaysRefused += 1;
+      this.#refuse(message, refusal);
+      return;
+    }
     const controller = new AbortController();
     this.#live.set(key, controller);
+    this.#hold(peer.node, 1, bytes);
     void this.#carry(message, controller.signal).finally(() => {
+      this.#hold(peer.node, -1, -bytes);
       this.#live.delete(key);
       if (this.#live.size === 0) this.#idle?.resolve();
     });
+  }
+
+  #refusal(asker: NodeId, bytes: number): NetworkError | undefined {
+    if (this.#draining) return new NetworkError('UNREACHABLE', `${this.#parts.self} is shutting down`);
+    const share = this.#shares.get(asker);
+    if (!share) return undefined;
+    if (share.requests >= MAX_REQUESTS_PER_ASKER) {
+      const text = `${asker} has ${share.requests} requests on their way, its limit`;
+      return new NetworkError('BACKPRESSURE', text);
+    }
+    if (share.bytes + bytes <= MAX_BYTES_PER_ASKER) return undefined;
+    const text = `${asker} has ${share.bytes} bytes of requests on their way; the limit is ${MAX_BYTES_PER_ASKER}`;
+    return new NetworkError('BACKPRESSURE', text);
+  }
+
+  #hold(asker: NodeId, requests: number, bytes: number): void {
+    const share = this.#shares.get(asker) ?? { requests: 0, bytes: 0 };
+    share.requests += requests;
+    share.bytes += bytes;
+    if (share.requests === 0) this.#shares.delete(asker);
+    else this.#shares.set(asker, share);
   }
 
   /** Never rejects: whatever goes wrong is the asker's answer. */
@@ -204,3 +251,6 @@ export interface AskDraft {
 }
 
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;
+
+/** Of the payload, which the envelope of at most a few hundred bytes comes on top of. */
+const sizeOf = ({ payload }: NetworkMessage): number => (payload instanceof RawPayload ? payload.encoded.length : 0);

@@ -1,7 +1,8 @@
 import { NetworkError } from '../base/errors.js';
-import { TYPE_NAME } from '../base/names.js';
+import { RESERVED_PREFIX, TYPE_NAME } from '../base/names.js';
 import type { Registration } from '../membership/member.js';
 import type { HeartbeatReport } from '../membership/membership-event.js';
+import { shownValue } from '../message/guard.js';
 import { payloadOf } from '../message/raw-payload.js';
 
 /** The payloads of the roles' own control messages, and what of them is believed. docs/protocol.md describes them. */
@@ -102,10 +103,14 @@ function readHandlers(value: unknown): readonly string[] {
     throw new NetworkError('INVALID_MESSAGE', `handlers: a list of at most ${MAX_HANDLERS} types is expected`);
   }
   for (const type of value) {
-    if (typeof type === 'string' && TYPE_NAME.test(type)) continue;
-    throw new NetworkError('INVALID_MESSAGE', `handlers: ${JSON.stringify(type)?.slice(0, 80)} is not a message type`);
+    if (typeof type !== 'string' || !TYPE_NAME.test(type)) {
+      throw new NetworkError('INVALID_MESSAGE', `handlers: ${shownValue(type)} is not a message type`);
+    }
+    if (!type.startsWith(RESERVED_PREFIX)) continue;
+    throw new NetworkError('INVALID_MESSAGE', `handlers: '${type}' is reserved, as all that begins with netmgr.`);
   }
-  return value as string[];
+  // Named twice is offered once: who repeats itself must not be picked more often.
+  return [...new Set(value as string[])];
 }
 
 /** @throws NetworkError INVALID_MESSAGE naming the tag and the rule */
@@ -117,7 +122,7 @@ export function readTags(value: unknown): Readonly<Record<string, string>> {
   }
   for (const [name, text] of entries) {
     if (!TAG_NAME.test(name)) {
-      throw new NetworkError('INVALID_MESSAGE', `tags: ${JSON.stringify(name.slice(0, 80))} is not a tag name`, {
+      throw new NetworkError('INVALID_MESSAGE', `tags: ${shownValue(name)} is not a tag name`, {
         hint: 'a letter, then up to 62 letters, digits and . _ -',
       });
     }

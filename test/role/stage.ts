@@ -31,10 +31,11 @@ export class Stage implements AsyncDisposable {
   async collaborator(
     name: string,
     handlers: readonly Handler[] = [],
-    options: Partial<CollaboratorOptions> & { readonly wait?: boolean } = {},
+    options: Partial<CollaboratorOptions> & { readonly wait?: boolean; readonly listen?: boolean } = {},
   ): Promise<Collaborator> {
     const { wait = true, ...rest } = options;
-    const network = this.hub.factory({ dial: 'leader', listen: false });
+    const { listen = false } = options;
+    const network = this.hub.factory({ dial: 'leader', listen });
     const collaborator = new Collaborator({ ...this.#common(), name, network, handlers, ...rest });
     this.#stops.push(() => collaborator.stop());
     await collaborator.start();
@@ -49,6 +50,11 @@ export class Stage implements AsyncDisposable {
     this.#stops.push(() => operator.stop());
     await this.until(operator.start());
     return operator;
+  }
+
+  /** Something else that is to be stopped at the end. */
+  adopt(stop: () => Promise<void>): void {
+    this.#stops.push(stop);
   }
 
   /** Moves virtual time on until the promise has settled. */

@@ -1,0 +1,67 @@
+import { silentLog } from '../../src/base/log.js';
+import type { Role } from '../../src/base/names.js';
+import type { MessageDraft, NetworkMessage } from '../../src/message/message.js';
+import { payloadOf } from '../../src/message/raw-payload.js';
+import { Stamp } from '../../src/message/stamp.js';
+import type { Network, Peer } from '../../src/network/network.js';
+import type { Stage } from './stage.js';
+
+/** A node that says what the test wants and nothing else: no heartbeats, no answers, ids of its own choice. */
+export class Puppet {
+  readonly received: NetworkMessage[] = [];
+  readonly #network: Network;
+  readonly #stamp: Stamp;
+
+  constructor(stage: Stage, self: string, options: { readonly role?: Role; readonly dial?: string } = {}) {
+    const { clock } = stage;
+    const random = stage.random.fork(self);
+    this.#stamp = new Stamp(self, clock, random);
+    this.#network = stage.hub.factory({ dial: options.dial ?? 'leader', listen: false })({
+      self,
+      role: options.role ?? 'collaborator',
+      cluster: undefined,
+      version: '0',
+      clock,
+      random,
+      log: silentLog,
+      stamp: this.#stamp,
+    });
+    this.#network.onMessage((message) => this.received.push(message));
+  }
+
+  /** Connected when this resolves; gone at the end of the stage. */
+  static async join(stage: Stage, self: string, options?: { role?: Role; dial?: string }): Promise<Puppet> {
+    const puppet = new Puppet(stage, self, options);
+    stage.adopt(() => puppet.#network.stop());
+    await puppet.#network.start();
+    await stage.clock.runUntil(() => puppet.#network.upstream !== undefined, { limitMs: 1000 });
+    return puppet;
+  }
+
+  /** What the other end says of itself; its instance begins each of its ids. */
+  get leader(): Peer {
+    const [peer] = this.#network.peers.values();
+    if (!peer) throw new Error('not connected');
+    return peer;
+  }
+
+  /** @returns the id of the message */
+  say(draft: MessageDraft & { readonly id?: string }): string {
+    const made = this.#stamp.make(draft);
+    const message = draft.id === undefined ? made : { ...made, id: draft.id };
+    this.#network.send(message);
+    return message.id;
+  }
+
+  /** What was answered to a message of ours: `CODE text` of an error, the payload of a response. */
+  answerTo(id: string): unknown {
+    const answer = this.received.find((message) => message.re === id);
+    if (answer?.kind !== 'error') return answer && payloadOf(answer);
+    const { code, message } = payloadOf(answer) as { code: string; message: string };
+    return `${code} ${message}`;
+  }
+
+  leave(): Promise<void> {
+    return this.#network.stop();
+  }
+}
