@@ -58,7 +58,9 @@ export class VirtualClock implements Clock {
   /** A node's own view: the same time, another wall clock, its own count of timers. */
   skewed(skewMs: number): NodeClock {
     const ledger: Ledger = { pending: 0, halted: false, parent: this.#ledger };
-    return new NodeClock(this, skewMs, ledger, {
+    return new NodeClock(this, {
+      skewMs,
+      ledger,
       arm: (delayMs, callback) => this.#arm(ledger, delayMs, callback),
       postpone: (callback) => this.#postpone(ledger, callback),
     });
@@ -145,7 +147,10 @@ export class VirtualClock implements Clock {
   }
 }
 
-interface Arming {
+/** What a VirtualClock gives to a view of itself. */
+interface View {
+  readonly skewMs: number;
+  readonly ledger: Ledger;
   arm(delayMs: number, callback: () => void): Timer;
   postpone(callback: () => void): Timer;
 }
@@ -156,14 +161,14 @@ export class NodeClock implements Clock {
   skewMs: number;
   readonly #clock: VirtualClock;
   readonly #ledger: Ledger;
-  readonly #arming: Arming;
+  readonly #view: View;
 
   /** @internal */
-  constructor(clock: VirtualClock, skewMs: number, ledger: Ledger, arming: Arming) {
+  constructor(clock: VirtualClock, view: View) {
     this.#clock = clock;
-    this.skewMs = skewMs;
-    this.#ledger = ledger;
-    this.#arming = arming;
+    this.skewMs = view.skewMs;
+    this.#ledger = view.ledger;
+    this.#view = view;
   }
 
   /** This node's timers only. */
@@ -180,11 +185,11 @@ export class NodeClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    return this.#arming.arm(delayMs, callback);
+    return this.#view.arm(delayMs, callback);
   }
 
   defer(callback: () => void): Timer {
-    return this.#arming.postpone(callback);
+    return this.#view.postpone(callback);
   }
 
   /** The node's process is killed: nothing that it set runs any more, and it can set nothing. */
