@@ -47,7 +47,10 @@ function guardOptional({ to, re, ttl, priority, component, kind }: Candidate): N
   if (re !== undefined) {
     if (!matches(MESSAGE_ID, re)) return refuse('re', re, RULE_ID);
   } else if (kind === 'response' || kind === 'error') {
-    return new NetworkError('INVALID_MESSAGE', `re: missing; a ${kind} must name the request that it answers`);
+    return new NetworkError(
+      'INVALID_MESSAGE',
+      `re: missing; ${kind === 'error' ? 'an error' : 'a response'} must name the request that it answers`,
+    );
   }
   if (ttl !== undefined && !isWithin(ttl, 1, MAX_TTL_MS)) {
     return refuse('ttl', ttl, `an integer of milliseconds from 1 to ${MAX_TTL_MS}`);
