@@ -28,12 +28,17 @@ interface Packed {
   readonly files: readonly { readonly path: string; readonly size: number; readonly mode: number }[];
 }
 
-/** What a user of the library writes; it only has to compile. */
+/** A first program with the library. */
 const CONSUMER = `
-import { connectOperator, createCollaborator, createLeader } from 'netmgr';
-import * as testing from 'netmgr/testing';
+import { createCollaborator, createLeader, handle } from 'netmgr';
+import { InMemoryNetwork } from 'netmgr/testing';
 
-export const parts: readonly unknown[] = [connectOperator, createCollaborator, createLeader, testing];
+const upper = handle('upper', {}, (payload) => String(payload).toUpperCase());
+
+await using leader = await createLeader({ listen: { port: 0 } });
+await using collaborator = await createCollaborator({ name: 'w1', leader: leader.address, handlers: [upper] });
+const answer: string = await collaborator.request(upper, 'hello', { to: '?' });
+console.log(answer, leader.address.startsWith('ws:'), typeof InMemoryNetwork);
 `;
 
 describe('the package', () => {
@@ -114,22 +119,24 @@ describe('the package', () => {
     assert.equal(stdout, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n');
   });
 
-  it('has types that stand on their own', async () => {
+  it('has types that stand on their own, and works for a program compiled against them', async () => {
     const compilerOptions = {
       module: 'nodenext',
       target: 'es2022',
       lib: ['es2023', 'esnext.disposable'],
       strict: true,
-      noEmit: true,
       skipLibCheck: false,
       typeRoots: [path.join(ROOT, 'node_modules/@types')],
       types: ['node'],
     };
-    await writeFile(path.join(folder, 'consumer.ts'), CONSUMER);
-    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+    await writeFile(path.join(folder, 'program.ts'), CONSUMER);
+    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
     const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
     await inFolder(process.execPath, [tsc, '-p', folder]).catch((error) =>
       assert.fail(`${error.stdout}${error.stderr}`),
     );
+    // It ends by itself: nothing is left when the leader and the collaborator are disposed of.
+    const { stdout } = await inFolder(process.execPath, ['program.js']);
+    assert.equal(stdout, 'HELLO true function\n');
   });
 });
