@@ -43,8 +43,8 @@ export interface ConnectionOptions {
   readonly codec: Codec;
   /** Payloads of what arrives stay encoded. */
   readonly lazy: boolean;
-  /** We are the WebSocket client. */
-  readonly dialled: boolean;
+  /** For each frame 32 unpredictable bits, as a client's must have; undefined for the listening side. */
+  readonly mask: (() => number) | undefined;
   readonly address: string;
   readonly listener: string;
 }
@@ -75,7 +75,7 @@ export class Connection implements SocketOwner {
   readonly #socket: LinkedSocket;
   readonly #raw: Socket;
   readonly #lazy: boolean;
-  readonly #masked: boolean;
+  readonly #mask: (() => number) | undefined;
   #greeter: Greeter | undefined;
   #peer: Peer | undefined;
   #outbound: Outbound | undefined;
@@ -103,7 +103,7 @@ export class Connection implements SocketOwner {
     this.#raw = options.raw;
     this.codec = options.codec;
     this.#lazy = options.lazy;
-    this.#masked = options.dialled;
+    this.#mask = options.mask;
     this.address = options.address;
     this.listener = options.listener;
     options.socket.link(this);
@@ -323,7 +323,7 @@ export class Connection implements SocketOwner {
   }
 
   #write(frame: Frame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) writeFrame(this.#raw, frame, this.#masked);
+    if (this.#socket.readyState === this.#socket.OPEN) writeFrame(this.#raw, frame, this.#mask?.());
   }
 
   #socketFull(): boolean {

@@ -5,25 +5,46 @@ import { frameBytes } from '../outbound.js';
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
 const MASKED = 0x80;
+const MASK_BYTES = 4;
 
 /**
  * Writes one whole WebSocket frame (RFC 6455, 5.2) as one buffer and one write; `ws` itself takes two buffers for it.
- * A client's mask is zeros: masking costs a pass over every byte on both sides. It protects proxies on the way from
- * what scripts in a browser make it send (10.3); this is no browser, and nobody stands between the two ends of a
- * loopback or UNIX socket.
+ *
+ * @param mask 32 unpredictable bits, which a client's frames must have (5.3); undefined for a server's
  */
-export function writeFrame(raw: Socket, frame: Frame, masked: boolean): void {
+export function writeFrame(raw: Socket, frame: Frame, mask: number | undefined): void {
   const bytes = frameBytes(frame);
   const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
-  const offset = 2 + lengthBytes + (masked ? 4 : 0);
-  const buffer = Buffer.allocUnsafe(offset + bytes);
-  buffer[0] = typeof frame === 'string' ? FINAL_TEXT : FINAL_BINARY;
-  buffer[1] = (masked ? MASKED : 0) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127);
-  if (lengthBytes === 2) buffer.writeUInt16BE(bytes, 2);
-  else if (lengthBytes === 8) buffer.writeBigUInt64BE(BigInt(bytes), 2);
-  if (masked) buffer.writeUInt32BE(0, 2 + lengthBytes);
-  if (typeof frame !== 'string') buffer.set(frame, offset);
+  const head = 2 + lengthBytes + (mask === undefined ? 0 : MASK_BYTES);
+  // The payload begins at a multiple of four, so that it can be masked a word at a time.
+  const start = -head & 3;
+  const whole = Buffer.allocUnsafe(start + head + bytes);
+  const at = start + head;
+  whole[start] = typeof frame === 'string' ? FINAL_TEXT : FINAL_BINARY;
+  whole[start + 1] = (mask === undefined ? 0 : MASKED) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127);
+  if (lengthBytes === 2) whole.writeUInt16BE(bytes, start + 2);
+  else if (lengthBytes === 8) whole.writeBigUInt64BE(BigInt(bytes), start + 2);
+  if (typeof frame !== 'string') whole.set(frame, at);
   // As many bytes as characters: ASCII, for which latin1 is the quicker way to the same bytes.
-  else buffer.write(frame, offset, bytes === frame.length ? 'latin1' : 'utf8');
-  raw.write(buffer);
+  else whole.write(frame, at, bytes === frame.length ? 'latin1' : 'utf8');
+  if (mask !== undefined) {
+    whole.writeUInt32LE(mask >>> 0, at - MASK_BYTES);
+    applyMask(whole, at, bytes);
+  }
+  raw.write(start === 0 ? whole : whole.subarray(start));
+}
+
+/** XORs `bytes` from `at` on with the four bytes before them. */
+function applyMask(buffer: Buffer, at: number, bytes: number): void {
+  const begin = buffer.byteOffset + at;
+  let done = 0;
+  if (begin % MASK_BYTES === 0) {
+    const words = new Int32Array(buffer.buffer, begin - MASK_BYTES, 1 + (bytes >> 2));
+    const key = words[0] as number;
+    for (let i = 1; i < words.length; i += 1) words[i] = (words[i] as number) ^ key;
+    done = (words.length - 1) * MASK_BYTES;
+  }
+  for (let i = done; i < bytes; i += 1) {
+    buffer[at + i] = (buffer[at + i] as number) ^ (buffer[at - MASK_BYTES + (i & 3)] as number);
+  }
 }

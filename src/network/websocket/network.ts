@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../../base/deferred.js';
 import { Emitter } from '../../base/emitter.js';
 import { isNetworkError, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
+import { integer } from '../../base/random.js';
 import type { EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
@@ -45,6 +46,7 @@ export class WebSocketNetwork implements Network, ConnectionHost {
   readonly #dialer: Dialer | undefined;
   readonly #awake: AwakeTime;
   readonly #flush: TurnFlush;
+  readonly #mask = (): number => integer(this.#wiring.random, 2 ** 32);
   #sink: MessageSink = () => {};
   #upstream: Connection | undefined;
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
@@ -278,7 +280,7 @@ export class WebSocketNetwork implements Network, ConnectionHost {
       address,
       listener,
       lazy,
-      dialled,
+      mask: dialled ? this.#mask : undefined,
     });
   }
 
