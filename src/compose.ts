@@ -73,8 +73,8 @@ export interface ConnectOperatorOptions extends CommonOptions {
   readonly retry?: DialOptions['retry'];
 }
 
-export const DEFAULT_HOST = '127.0.0.1';
-export const DEFAULT_PORT = 7700;
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 7700;
 /** Names of the listeners, as `Peer.listener` shows them. */
 const TCP = 'tcp';
 const SOCKET = 'socket';

@@ -32,6 +32,8 @@ export interface Member {
   readonly joinedAt: number;
   /** When the last frame of any kind came. */
   readonly lastFrameAt: number;
+  /** Of its newest registration; -1 before the first. */
+  readonly sequence: number;
   readonly handlers: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly slots: number;

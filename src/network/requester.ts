@@ -1,7 +1,7 @@
 import { AbortWatch } from '../base/abort-watch.js';
 import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
 import { fromWire, NetworkError, NetworkTimeoutError, toNetworkError } from '../base/errors.js';
-import type { NodeId } from '../base/names.js';
+import { ANYONE, type NodeId } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
@@ -29,7 +29,7 @@ export interface RequesterCounters {
 
 export const DEFAULT_TIMEOUT_MS = 5000;
 /** Requests that may wait for their answers at once; more are refused with BACKPRESSURE. */
-export const MAX_WAITING_REQUESTS = 1_000_000;
+const MAX_WAITING_REQUESTS = 1_000_000;
 
 /**
  * Requests over any network: each ends exactly once, with the answer, the peer's error, the deadline,
@@ -77,7 +77,7 @@ export class Requester {
       // An answer never comes inside a call of `send`, so nothing is lost by waiting only afterwards.
       const outcome = this.#network.send(message);
       if (outcome !== 'queued') {
-        reject(refusal(outcome, message));
+        reject(refusal(outcome, message, this.#network.upstream));
         return;
       }
       const waiting = new Waiting(this, message, { resolve, reject, read, timeoutMs, signal });
@@ -213,8 +213,12 @@ function cancelled(message: NetworkMessage, signal: AbortSignal): NetworkError {
   return new NetworkError('CANCELLED', `the caller gave up on '${message.type}'`, { cause: signal.reason });
 }
 
-function refusal(outcome: Exclude<SendOutcome, 'queued'>, message: NetworkMessage): NetworkError {
-  const target = message.to ?? 'the leader';
+function refusal(
+  outcome: Exclude<SendOutcome, 'queued'>,
+  message: NetworkMessage,
+  upstream: NodeId | undefined,
+): NetworkError {
+  const target = message.to === undefined || message.to === ANYONE ? (upstream ?? 'the leader') : message.to;
   const texts: Record<typeof outcome, string> = {
     UNREACHABLE: `${target} is not connected`,
     BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,

@@ -17,7 +17,7 @@ import { STATUS } from './operations.js';
 import { Pulse } from './pulse.js';
 import type { AnyDefinition, EmitOptions, InputOf, OutputOf, RequestOptions } from './request.js';
 import type { CollaboratorStatus } from './status.js';
-import { REGISTER, REGISTER_AGAIN, readTags } from './wire.js';
+import { type HeartbeatAnswer, REGISTER, REGISTER_AGAIN, readTags } from './wire.js';
 
 export interface CollaboratorOptions {
   readonly name: NodeId;
@@ -74,6 +74,8 @@ export class Collaborator implements AsyncDisposable {
   #registrations = 0;
   #leader: { connected: boolean; since: number; error: NetworkError | undefined; cluster: string | undefined };
   #joinedBefore = false;
+  /** The leader has what this node registered, on this connection. */
+  #isIn = false;
   #draining = false;
   #stopping: Promise<void> | undefined;
 
@@ -109,7 +111,13 @@ export class Collaborator implements AsyncDisposable {
       },
     });
     this.#loopLag = new LoopLag(clock);
-    this.#pulse = new Pulse({ manager: this.#manager, clock, random, report: () => this.#report() });
+    this.#pulse = new Pulse({
+      manager: this.#manager,
+      clock,
+      random,
+      report: () => this.#report(),
+      answered: (answer) => this.#heard(answer),
+    });
     this.#joined.promise.catch(() => {});
     for (const handler of options.handlers ?? []) this.#manager.registerHandler(handler);
     this.#manager.onHandlersChanged(() => this.#register());
@@ -124,6 +132,11 @@ export class Collaborator implements AsyncDisposable {
     return this.#network.self;
   }
 
+  /** The leader's name, while connected. */
+  get leader(): NodeId | undefined {
+    return this.#network.upstream;
+  }
+
   get connected(): boolean {
     return this.#leader.connected;
   }
@@ -135,7 +148,7 @@ export class Collaborator implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the leader has taken this node in for the first time.
+   * Resolves when the leader has taken this node in for the first time, handlers included.
    * @throws NetworkError why the leader refuses it; STOPPED
    */
   joined(): Promise<void> {
@@ -292,15 +305,23 @@ export class Collaborator implements AsyncDisposable {
   #welcomed(peer: Peer): void {
     const cluster = typeof peer.greeting['cluster'] === 'string' ? peer.greeting['cluster'] : this.#options.cluster;
     this.#leader = { connected: true, since: this.#clock.wallNow(), error: undefined, cluster };
-    this.#pulse.start(peer);
     this.#register();
+    // The first heartbeat follows the registration, and its answer says whether that has arrived.
+    this.#pulse.start(peer);
+  }
+
+  #heard({ registered }: HeartbeatAnswer): void {
+    const { leader } = this;
+    if (leader === undefined || this.#isIn || registered !== this.#registrations) return;
+    this.#isIn = true;
     const again = this.#joinedBefore;
     this.#joinedBefore = true;
     this.#joined.resolve();
-    this.#events.emit('leader', { type: 'joined', leader: peer.node, cluster, again });
+    this.#events.emit('leader', { type: 'joined', leader, cluster: this.#leader.cluster, again });
   }
 
   #lost(peer: Peer, left: boolean, error: NetworkError): void {
+    this.#isIn = false;
     this.#pulse.stop();
     this.#leader = { ...this.#leader, connected: false, since: this.#clock.wallNow(), error };
     this.#events.emit('leader', { type: 'lost', leader: peer.node, left, error });

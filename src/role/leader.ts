@@ -211,12 +211,14 @@ export class Leader implements AsyncDisposable {
   }
 
   async #stop({ graceMs = 1000 }: StopOptions): Promise<void> {
+    const until = this.#clock.now() + graceMs;
+    const left = () => Math.max(0, until - this.#clock.now());
     this.#state = 'draining';
     this.#desk.close();
-    await this.#relay.drain(graceMs);
-    await this.#manager.close(graceMs);
+    await this.#relay.drain(left());
+    await this.#manager.close(left());
     this.#roster.stop();
-    await this.#network.stop({ graceMs });
+    await this.#network.stop({ graceMs: left() });
     this.#events.clear();
   }
 

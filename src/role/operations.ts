@@ -16,7 +16,3 @@ export interface EmitOrder {
   readonly priority?: string | undefined;
   readonly component?: string | undefined;
 }
-
-export interface EvictOrder {
-  readonly node: string;
-}

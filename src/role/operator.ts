@@ -1,3 +1,4 @@
+import { AbortWatch } from '../base/abort-watch.js';
 import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { NetworkError, toNetworkError } from '../base/errors.js';
@@ -40,6 +41,8 @@ export class Operator implements OperatorApi {
   readonly #closed: Deferred<Error | undefined> = deferred();
   /** Set while the connection takes nothing more. */
   #drained: Deferred<void> | undefined;
+  /** Calls that wait for room, by the signal that ends their wait. */
+  readonly #waiting = new AbortWatch<(error: NetworkError) => void>((end) => end(gaveUp()));
   #stopping: Promise<void> | undefined;
 
   constructor(options: OperatorOptions) {
@@ -184,10 +187,27 @@ export class Operator implements OperatorApi {
     payload: unknown,
     options: RequestOptions,
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
-    if (this.#drained) await this.#drained.promise;
+    if (this.#drained) await this.#room(this.#drained.promise, options);
     const { to, priority, component, timeoutMs, signal } = options;
     const answer = await this.#manager.request({ type, to, payload, priority, component }, { timeoutMs, signal });
     return { node: answer.from, payload: payloadOf(answer) };
+  }
+
+  /** Waits until the connection takes more; no longer than the request itself may take. */
+  #room(drained: Promise<void>, { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: RequestOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (error?: NetworkError) => {
+        timer.cancel();
+        if (signal) this.#waiting.remove(signal, end);
+        if (error) reject(error);
+        else resolve();
+      };
+      const full = `the queue to ${this.peer} stayed full for ${timeoutMs} ms`;
+      const timer = this.#clock.setTimer(timeoutMs, () => end(new NetworkError('BACKPRESSURE', full)));
+      if (signal?.aborted) end(gaveUp());
+      else if (signal) this.#waiting.add(signal, end);
+      void drained.then(() => end());
+    });
   }
 
   async #answerOf(node: NodeId, request: { type: string; payload: unknown; options: RequestOptions }): Promise<Answer> {
@@ -232,3 +252,5 @@ export class Operator implements OperatorApi {
     this.#drained = undefined;
   }
 }
+
+const gaveUp = (): NetworkError => new NetworkError('CANCELLED', 'the caller gave up');

@@ -7,7 +7,7 @@ import { HeartbeatPace } from '../membership/heartbeat-pace.js';
 import type { HeartbeatReport } from '../membership/membership-event.js';
 import type { NetworkMessage } from '../message/message.js';
 import type { Peer } from '../network/network.js';
-import { HEARTBEAT, objectOf, readPace } from './wire.js';
+import { HEARTBEAT, type HeartbeatAnswer, readHeartbeatAnswer } from './wire.js';
 
 interface PulseParts {
   readonly manager: NetworkManager;
@@ -15,6 +15,7 @@ interface PulseParts {
   readonly random: Random;
   /** What each heartbeat says beside the pace. */
   readonly report: () => Partial<HeartbeatReport>;
+  readonly answered?: (answer: HeartbeatAnswer) => void;
 }
 
 /**
@@ -98,8 +99,10 @@ export class Pulse {
     const rttMs = pace.answered(message.re, now);
     if (rttMs !== undefined) this.#rttMs = Math.round(rttMs * 100) / 100;
     const before = pace.nextAt;
-    pace.assign(readPace(objectOf(message, HEARTBEAT)).heartbeatMs, now);
+    const answer = readHeartbeatAnswer(message);
+    pace.assign(answer.heartbeatMs, now);
     if (pace.nextAt !== before) this.#arm(pace);
+    this.#parts.answered?.(answer);
   }
 }
 

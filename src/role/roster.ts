@@ -10,7 +10,16 @@ import type { MembershipEffect, MembershipEvent, StatusReason } from '../members
 import type { NetworkMessage } from '../message/message.js';
 import type { AdmissionGranted, Candidate, Peer, PeerEvent } from '../network/network.js';
 import type { Balancer } from './balancer.js';
-import { HEARTBEAT, type Pace, REGISTER, REGISTER_AGAIN, readHeartbeat, readPid, readRegistration } from './wire.js';
+import {
+  HEARTBEAT,
+  type HeartbeatAnswer,
+  type Pace,
+  REGISTER,
+  REGISTER_AGAIN,
+  readHeartbeat,
+  readPid,
+  readRegistration,
+} from './wire.js';
 
 /** A member's status changed. */
 export interface MemberEvent {
@@ -144,7 +153,8 @@ export class Roster {
   }
 
   #answerHeartbeat(node: NodeId, heartbeatMs: number, heartbeat: NetworkMessage | undefined): void {
-    const payload: Pace = { ...this.#pace(), heartbeatMs };
+    const registered = this.table.get(node)?.sequence;
+    const payload: HeartbeatAnswer = { ...this.#pace(), heartbeatMs, registered };
     const manager = this.#parts.manager();
     manager.sendMessage({ kind: 'heartbeat', type: HEARTBEAT, to: node, re: heartbeat?.id, payload });
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import type { Member } from '../membership/member.js';
+import { isPresent, type Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
 import type { Network } from '../network/network.js';
 import type { ClusterStatus, LeaderStatus, NodeStatus } from './status.js';
@@ -32,7 +32,7 @@ function nodeStatus(member: Member, { network, clock }: SnapshotParts): NodeStat
     address: member.address,
     tags: member.tags,
     handlers: member.handlers,
-    slots: { busy: member.busy, total: member.slots },
+    slots: { busy: isPresent(member.status) ? member.busy : 0, total: member.slots },
     rttMs: member.rttMs ?? null,
     heartbeatAgeMs: Math.max(0, Math.round(now - member.lastFrameAt)),
     loopLagMs: member.loopLagMs,

@@ -22,15 +22,21 @@ export interface Pace {
   readonly reconnectWindowMs: number;
 }
 
+/** The leader's answer to a heartbeat. */
+export interface HeartbeatAnswer extends Pace {
+  /** The newest registration that it has of the sender; how a collaborator learns that it is in. */
+  readonly registered?: number | undefined;
+}
+
 export interface RegistrationMessage {
   readonly registration: Registration;
   /** It is about to stop: no new work, please. */
   readonly draining: boolean;
 }
 
-export const MAX_HANDLERS = 1000;
-export const MAX_TAGS = 64;
-export const MAX_TAG_LENGTH = 256;
+const MAX_HANDLERS = 1000;
+const MAX_TAGS = 64;
+const MAX_TAG_LENGTH = 256;
 const MAX_SLOTS = 65_536;
 const MAX_PID = 2 ** 32;
 const MAX_MS = 1e9;
@@ -67,10 +73,12 @@ export function readHeartbeat(message: { readonly payload?: unknown }): Heartbea
 }
 
 /** @throws NetworkError INVALID_MESSAGE naming the field and its rule */
-export function readPace(fields: Fields): Pace {
+export function readHeartbeatAnswer(message: { readonly payload?: unknown }): HeartbeatAnswer {
+  const fields = objectOf(message, HEARTBEAT);
   return {
     heartbeatMs: numberOf(fields, 'heartbeatMs', HEARTBEAT_MS),
     reconnectWindowMs: optionalNumber(fields, 'reconnectWindowMs', RECONNECT_WINDOW_MS) ?? 0,
+    registered: optionalNumber(fields, 'registered', [-1, Number.MAX_SAFE_INTEGER]),
   };
 }
 
