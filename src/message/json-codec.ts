@@ -9,8 +9,21 @@ import { checkedBatch } from './received.js';
 /** What stands for itself between quotes: every id, type and name that follows its rule. */
 const SAFE = /^[A-Za-z0-9._:*?-]{1,128}$/;
 
-/** Strings that were found to be safe lately; the same few types and names come again and again. */
-const KNOWN: string[] = new Array(64).fill('');
+/** What follows the id, up to the time: the same for every message of a kind and way within a millisecond. */
+interface Middle {
+  readonly kind: string;
+  readonly type: string;
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly ts: number;
+  readonly text: string;
+}
+
+const BEYOND_ASCII = /[^\x20-\x7e]/g;
+
+const PAYLOAD_KEY = ',"payload":';
+
+const MIDDLES: (Middle | undefined)[] = new Array(64).fill(undefined);
 
 /** JSON text; the default. A relayed JSON payload is spliced in unparsed. */
 export const jsonCodec: Codec = {
@@ -19,17 +32,17 @@ export const jsonCodec: Codec = {
   binary: false,
 
   encode(message: NetworkMessage): EncodedMessage {
-    const { to, re, ttl, priority, component, payload } = message;
-    let text = `{"v":${integer(message.v)},"id":${quoted(message.id)},"kind":${known(message.kind)}`;
-    text += `,"type":${known(message.type)},"from":${known(message.from)}`;
-    if (to !== undefined) text += `,"to":${known(to)}`;
-    text += `,"ts":${integer(message.ts)}`;
+    const { re, ttl, priority, component, payload } = message;
+    let text = `{"v":1,"id":${quoted(message.id)}${middleOf(message)}`;
     if (re !== undefined) text += `,"re":${quoted(re)}`;
     if (ttl !== undefined) text += `,"ttl":${integer(ttl)}`;
-    if (priority !== undefined) text += `,"priority":${known(priority)}`;
-    if (component !== undefined) text += `,"component":${known(component)}`;
-    text += payload === undefined ? '}' : `,"payload":${payloadText(payload)}}`;
-    return { data: text, bytes: Buffer.byteLength(text) };
+    if (priority !== undefined) text += `,"priority":${quoted(priority)}`;
+    if (component !== undefined) text += `,"component":${quoted(component)}`;
+    if (payload === undefined) return { data: `${text}}`, bytes: text.length + 1 };
+    const encoded = payloadText(payload);
+    // The envelope is ASCII. To measure the whole would copy it once more.
+    const bytes = text.length + PAYLOAD_KEY.length + 1 + Buffer.byteLength(encoded);
+    return { data: `${text}${PAYLOAD_KEY}${encoded}}`, bytes };
   },
 
   join(parts: readonly EncodedMessage[]): Frame {
@@ -59,14 +72,35 @@ function payloadText(payload: unknown): string {
   return text;
 }
 
-const quoted = (text: string): string => (SAFE.test(text) ? `"${text}"` : JSON.stringify(text));
+/** Between quotes, and ASCII whatever it is: a field that breaks its rule is for the peer to refuse by name. */
+const quoted = (text: string): string =>
+  SAFE.test(text) ? `"${text}"` : JSON.stringify(text).replace(BEYOND_ASCII, escaped);
 
-function known(text: string): string {
-  const slot = (text.length * 5 + text.charCodeAt(text.length - 1)) & 63;
-  if (KNOWN[slot] === text) return `"${text}"`;
-  if (!SAFE.test(text)) return JSON.stringify(text);
-  KNOWN[slot] = text;
-  return `"${text}"`;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+function middleOf(message: NetworkMessage): string {
+  const { kind, type, from, to, ts } = message;
+  const slot = slotOf(type, to);
+  const middle = MIDDLES[slot];
+  if (
+    middle !== undefined &&
+    middle.ts === ts &&
+    middle.kind === kind &&
+    middle.type === type &&
+    middle.to === to &&
+    middle.from === from
+  ) {
+    return middle.text;
+  }
+  const way = to === undefined ? '' : `,"to":${quoted(to)}`;
+  const text = `,"kind":${quoted(kind)},"type":${quoted(type)},"from":${quoted(from)}${way},"ts":${integer(ts)}`;
+  MIDDLES[slot] = { kind, type, from, to, ts, text };
+  return text;
+}
+
+function slotOf(type: string, to: string | undefined): number {
+  const last = to === undefined ? 0 : to.charCodeAt(to.length - 1) + to.length;
+  return (type.length * 5 + type.charCodeAt(type.length - 1) + last * 7) & 63;
 }
 
 const integer = (value: number): string => (Number.isSafeInteger(value) ? `${value}` : JSON.stringify(value));

@@ -62,7 +62,30 @@ export interface EnvelopeCursor {
   hasPayload: boolean;
   /** Everything so far was as expected. */
   isUsual: boolean;
+  /** Of the message before: messages of one frame often say the same here. */
+  route: Route | undefined;
+  routeStart: number;
+  routeEnd: number;
 }
+
+/** What stands between the id and the time. */
+interface Route {
+  readonly kind: MessageKind;
+  readonly type: string;
+  readonly from: string;
+  readonly to: string | undefined;
+}
+
+export const envelopeCursor = (bytes: Buffer, textOf: (start: number, end: number) => string): EnvelopeCursor => ({
+  bytes,
+  textOf,
+  at: 0,
+  hasPayload: false,
+  isUsual: true,
+  route: undefined,
+  routeStart: 0,
+  routeEnd: 0,
+});
 
 /**
  * Reads an envelope straight from bytes, if it is written exactly as netmgr writes it: no white space, fields in the
@@ -77,14 +100,7 @@ export function readEnvelope(cursor: EnvelopeCursor, at: number): ReceivedMessag
   cursor.isUsual = true;
   expect(cursor, HEAD);
   const id = readId(cursor);
-  expect(cursor, KIND);
-  const kind = readType(cursor) as MessageKind;
-  expect(cursor, TYPE);
-  const type = readType(cursor);
-  expect(cursor, FROM);
-  const from = readName(cursor, NODE);
-  const to = skip(cursor, TO) ? readAddress(cursor) : undefined;
-  expect(cursor, TS);
+  const { kind, type, from, to } = readRoute(cursor);
   const ts = readInteger(cursor, 0, MAX_TIMESTAMP);
   const re = skip(cursor, RE) ? readId(cursor) : undefined;
   const ttl = skip(cursor, TTL) ? readInteger(cursor, 1, MAX_TTL_MS) : undefined;
@@ -99,6 +115,33 @@ const isConsistent = (kind: MessageKind, re: string | undefined, priority: Prior
   KINDS.has(kind) &&
   (re !== undefined || (kind !== 'response' && kind !== 'error')) &&
   (priority === undefined || PRIORITY_NAMES.has(priority));
+
+function readRoute(cursor: EnvelopeCursor): Route {
+  if (cursor.route !== undefined && repeats(cursor)) {
+    cursor.at += cursor.routeEnd - cursor.routeStart;
+    return cursor.route;
+  }
+  const start = cursor.at;
+  expect(cursor, KIND);
+  const kind = readType(cursor) as MessageKind;
+  expect(cursor, TYPE);
+  const type = readType(cursor);
+  expect(cursor, FROM);
+  const from = readName(cursor, NODE);
+  const to = skip(cursor, TO) ? readAddress(cursor) : undefined;
+  expect(cursor, TS);
+  const route = { kind, type, from, to };
+  cursor.route = cursor.isUsual ? route : undefined;
+  cursor.routeStart = start;
+  cursor.routeEnd = cursor.at;
+  return route;
+}
+
+function repeats({ bytes, at, routeStart, routeEnd }: EnvelopeCursor): boolean {
+  const ahead = at - routeStart;
+  for (let i = routeStart; i < routeEnd; i += 1) if (bytes[i] !== bytes[i + ahead]) return false;
+  return true;
+}
 
 function skip(cursor: EnvelopeCursor, text: Uint8Array): boolean {
   if (!startsWith(cursor.bytes, cursor.at, text)) return false;

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { messageOf, NetworkError } from '../base/errors.js';
 import type { DecodedFrame, DecodeLimits, Frame, InvalidMessage } from './codec.js';
 import { guardEnvelope, guardPayload } from './guard.js';
-import { type EnvelopeCursor, readEnvelope } from './json-envelope.js';
+import { type EnvelopeCursor, envelopeCursor, readEnvelope } from './json-envelope.js';
 import { JsonPayload, parsePayload } from './json-payload.js';
 import { skipSpace, unexpected } from './json-token.js';
 import type { NetworkMessage } from './message.js';
@@ -40,7 +40,7 @@ export class JsonFrameReader implements DecodedFrame {
     this.#scan = jsonScan(this.#bytes, limits);
     const isShared = this.#bytes.length <= MAX_SHARED_BYTES;
     this.#characters = isShared ? this.#bytes.toString('latin1') : undefined;
-    this.#envelopes = { bytes: this.#bytes, textOf: this.#ascii, at: 0, hasPayload: false, isUsual: false };
+    this.#envelopes = envelopeCursor(this.#bytes, this.#ascii);
   }
 
   read(): this {

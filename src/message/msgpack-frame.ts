@@ -8,8 +8,12 @@ import { assemble, bytesOfFrame, idOf } from './received.js';
 import type { ScannedMessage } from './scan.js';
 
 const NIL = 0xc0;
+const LIST_32 = 0xdd;
+const LIST_HEADER_BYTES = 5;
 /** Payloads kept from a buffer more than this many times their size are copied, so as not to hold on to it. */
 const MAX_HELD_RATIO = 8;
+
+interface Member extends Readonly<ScannedMessage>, Findings {}
 
 /** Reads one MessagePack frame. */
 export class MsgpackFrameReader implements DecodedFrame {
@@ -28,53 +32,76 @@ export class MsgpackFrameReader implements DecodedFrame {
   }
 
   read(): this {
-    const batch = this.#scanner.list(0);
+    const members = this.#scanned();
+    const isList = this.#scanner.list(0) !== undefined;
+    const value = this.#lazy
+      ? unpacked(this.#withoutPayloads(members), all(members))
+      : unpacked(this.#bytes, all(members));
+    const candidates = this.#lazy || isList ? (value as readonly unknown[]) : [value];
+    for (const [i, candidate] of candidates.entries()) this.#deliver(candidate, members[i] as Member);
+    return this;
+  }
+
+  #scanned(): readonly Member[] {
+    const scanner = this.#scanner;
+    const batch = scanner.list(0);
     if (batch?.size === 0) throw new NetworkError('DESERIALIZATION', 'an empty batch');
     const size = batch?.size ?? 1;
     if (size > this.#limits.maxBatch) {
       throw new NetworkError('TOO_LARGE', `a batch of more than ${this.#limits.maxBatch} messages`);
     }
+    const members: Member[] = [];
     let at = batch?.start ?? 0;
-    for (let i = 0; i < size; i += 1) at = this.#message(at);
-    if (at !== this.#bytes.length) throw this.#scanner.broken(at, 'more than a message or a list of them');
-    return this;
+    for (let i = 0; i < size; i += 1) {
+      scanner.reset();
+      const { start, end, payloadStart, payloadEnd } = scanner.scanMessage(at);
+      const { hasProto, hasBytes } = scanner;
+      members.push({ start, end, payloadStart, payloadEnd, hasProto, hasBytes });
+      at = end;
+    }
+    if (at !== this.#bytes.length) throw scanner.broken(at, 'more than a message or a list of them');
+    return members;
   }
 
-  #message(at: number): number {
-    const scanner = this.#scanner;
-    scanner.reset();
-    const found = scanner.scanMessage(at);
-    const isSplit = this.#lazy && found.payloadStart >= 0;
-    const envelope = isSplit ? this.#withoutPayload(found) : this.#bytes.subarray(found.start, found.end);
-    const parsed = unpacked(envelope, scanner);
-    const error = guardEnvelope(parsed);
-    if (error) this.invalid.push({ error, id: idOf(parsed) });
-    else this.#deliver(parsed as NetworkMessage, isSplit ? found : undefined);
-    return found.end;
-  }
-
-  #deliver(checked: NetworkMessage, split: ScannedMessage | undefined): void {
-    const message = assemble(checked);
-    if (split) message.payload = this.#payload(split, this.#scanner);
-    const isOurs = message.kind === 'control' || message.kind === 'heartbeat';
-    if (isOurs && message.payload instanceof MsgpackPayload) message.payload = message.payload.value();
-    const error = guardPayload(message.kind, message.payload);
-    if (error) this.invalid.push({ error, id: message.id });
+  #deliver(candidate: unknown, member: Member): void {
+    const error = guardEnvelope(candidate);
+    if (error) {
+      this.invalid.push({ error, id: idOf(candidate) });
+      return;
+    }
+    const message = assemble(candidate as NetworkMessage);
+    if (this.#lazy && member.payloadStart >= 0) {
+      const raw = this.#payload(member);
+      const isOurs = message.kind === 'control' || message.kind === 'heartbeat';
+      message.payload = isOurs ? raw.value() : raw;
+    }
+    const forbidden = guardPayload(message.kind, message.payload);
+    if (forbidden) this.invalid.push({ error: forbidden, id: message.id });
     else this.messages.push(message);
   }
 
-  #payload({ payloadStart, payloadEnd }: ScannedMessage, findings: Findings): MsgpackPayload {
-    const size = payloadEnd - payloadStart;
-    const part = this.#bytes.subarray(payloadStart, payloadEnd);
-    const isSmall = size * MAX_HELD_RATIO < this.#bytes.buffer.byteLength;
-    return new MsgpackPayload(isSmall ? Buffer.from(part) : part, findings);
+  #payload(member: Member): MsgpackPayload {
+    const part = this.#bytes.subarray(member.payloadStart, member.payloadEnd);
+    const isSmall = part.length * MAX_HELD_RATIO < this.#bytes.buffer.byteLength;
+    return new MsgpackPayload(isSmall ? Buffer.from(part) : part, member);
   }
 
-  /** The bytes of a message with nil for its payload. */
-  #withoutPayload({ start, payloadStart }: ScannedMessage): Buffer {
-    const envelope = Buffer.allocUnsafe(payloadStart - start + 1);
-    this.#bytes.copy(envelope, 0, start, payloadStart);
-    envelope[envelope.length - 1] = NIL;
-    return envelope;
+  /** A list of the messages, each with nil for a payload that comes last: it is not looked into. */
+  #withoutPayloads(members: readonly Member[]): Buffer {
+    let size = LIST_HEADER_BYTES;
+    for (const { start, end, payloadStart } of members) size += (payloadStart < 0 ? end : payloadStart + 1) - start;
+    const list = Buffer.allocUnsafe(size);
+    list[0] = LIST_32;
+    let at = list.writeUInt32BE(members.length, 1);
+    for (const { start, end, payloadStart } of members) {
+      at += this.#bytes.copy(list, at, start, payloadStart < 0 ? end : payloadStart);
+      if (payloadStart >= 0) list[at++] = NIL;
+    }
+    return list;
   }
 }
+
+const all = (members: readonly Member[]): Findings => ({
+  hasProto: members.some(({ hasProto }) => hasProto),
+  hasBytes: members.some(({ hasBytes }) => hasBytes),
+});

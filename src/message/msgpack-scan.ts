@@ -39,6 +39,10 @@ for (const [token, bytes] of [
 const PAYLOAD = new TextEncoder().encode('payload');
 const PROTO = new TextEncoder().encode('__proto__');
 
+/** Scans never overlap, so one pair of lists serves them all: typed arrays are dear to make. */
+let sharedMissing: Uint32Array = new Uint32Array(64);
+let sharedIsMap: Uint8Array = new Uint8Array(64);
+
 /**
  * Walks MessagePack before anything is built from it: structure, limits, UTF-8, and that every claimed size is really
  * there, without recursion. Extension types are refused: they could make objects that are not JSON values.
@@ -62,8 +66,12 @@ export class MsgpackScanner {
   constructor(bytes: Buffer, limits: DecodeLimits) {
     this.#bytes = bytes;
     this.#limits = limits;
-    this.#missing = new Uint32Array(limits.maxDepth);
-    this.#isMap = new Uint8Array(limits.maxDepth);
+    if (sharedMissing.length < limits.maxDepth) {
+      sharedMissing = new Uint32Array(limits.maxDepth);
+      sharedIsMap = new Uint8Array(limits.maxDepth);
+    }
+    this.#missing = sharedMissing;
+    this.#isMap = sharedIsMap;
   }
 
   reset(): void {

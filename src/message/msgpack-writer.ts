@@ -11,8 +11,7 @@ export class MsgpackWriter {
 
   /** What was written since the last call, as a copy. */
   take(): Uint8Array {
-    const taken = new Uint8Array(this.#at);
-    taken.set(this.#bytes.subarray(0, this.#at));
+    const taken = Buffer.from(this.#bytes.subarray(0, this.#at));
     this.#at = 0;
     if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(START_BYTES);
     return taken;

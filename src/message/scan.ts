@@ -1,10 +1,8 @@
 import { NetworkError } from '../base/errors.js';
 import type { DecodeLimits } from './codec.js';
-import { type Seen, scalarEnd, skipSpace, startsWith, stringEnd, unexpected } from './json-token.js';
+import { keyEnd, type Seen, scalarEnd, skipSpace, startsWith, unexpected } from './json-token.js';
 
-const QUOTE = 0x22;
 const COMMA = 0x2c;
-const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
@@ -42,9 +40,17 @@ export const jsonScan = (bytes: Uint8Array, { maxDepth, maxKeys }: DecodeLimits)
   maxDepth,
   maxKeys,
   seen: { nonAscii: false, marked: false },
-  open: new Int32Array(maxDepth),
+  open: openTo(maxDepth),
   depth: 0,
 });
+
+/** Scans never overlap, so one list serves them all: typed arrays are dear to make. */
+let shared: Int32Array = new Int32Array(64);
+
+function openTo(maxDepth: number): Int32Array {
+  if (shared.length < maxDepth) shared = new Int32Array(maxDepth);
+  return shared;
+}
 
 /** Scans one member of a frame that begins at `at`; anything but an object is scanned as a value. */
 export function scanMessage(scan: JsonScan, at: number): ScannedMessage {
@@ -58,7 +64,7 @@ export function scanMessage(scan: JsonScan, at: number): ScannedMessage {
   for (let keys = 1; keys > 1 || bytes[i] !== CLOSE_OBJECT; keys += 1) {
     if (keys > scan.maxKeys) throw tooMany(scan);
     const isPayload = startsWith(bytes, i, PAYLOAD);
-    const valueAt = keyEnd(scan, i);
+    const valueAt = keyEnd(bytes, i, scan.seen);
     const valueEnd = scanValue(scan, valueAt);
     found.payloadStart = isPayload ? valueAt : -1;
     found.payloadEnd = isPayload ? valueEnd : -1;
@@ -109,24 +115,17 @@ function enter(scan: JsonScan, at: number, byte: number): number {
   if (bytes[inside] === (isObject ? CLOSE_OBJECT : CLOSE_LIST)) return -(inside + 1);
   scan.open[scan.depth] = isObject ? 1 : LIST;
   scan.depth += 1;
-  return isObject ? keyEnd(scan, inside) : inside;
+  return isObject ? keyEnd(bytes, inside, scan.seen) : inside;
 }
 
 /** After a value: closes every container that ends here; returns where the next value begins, or the end of all. */
 function leave(scan: JsonScan, at: number): number {
-  const { bytes, open } = scan;
+  const { bytes } = scan;
   let i = at;
   while (scan.depth > 0) {
     i = skipSpace(bytes, i);
-    const keys = open[scan.depth - 1] as number;
-    if (bytes[i] === COMMA) {
-      i = skipSpace(bytes, i + 1);
-      if (keys === LIST) return i;
-      if (keys >= scan.maxKeys) throw tooMany(scan);
-      open[scan.depth - 1] = keys + 1;
-      return keyEnd(scan, i);
-    }
-    const close = keys === LIST ? CLOSE_LIST : CLOSE_OBJECT;
+    if (bytes[i] === COMMA) return another(scan, i);
+    const close = scan.open[scan.depth - 1] === LIST ? CLOSE_LIST : CLOSE_OBJECT;
     if (bytes[i] !== close) throw unexpected(bytes, i, `',' or '${String.fromCharCode(close)}'`);
     scan.depth -= 1;
     i += 1;
@@ -134,12 +133,15 @@ function leave(scan: JsonScan, at: number): number {
   return i;
 }
 
-/** Scans a key and its colon; returns where the value begins. */
-function keyEnd({ bytes, seen }: JsonScan, at: number): number {
-  if (bytes[at] !== QUOTE) throw unexpected(bytes, at, 'a key');
-  const colon = skipSpace(bytes, stringEnd(bytes, at, seen));
-  if (bytes[colon] !== COLON) throw unexpected(bytes, colon, "':'");
-  return skipSpace(bytes, colon + 1);
+/** After a comma: returns where the next value begins. */
+function another(scan: JsonScan, comma: number): number {
+  const { bytes, open } = scan;
+  const i = skipSpace(bytes, comma + 1);
+  const keys = open[scan.depth - 1] as number;
+  if (keys === LIST) return i;
+  if (keys >= scan.maxKeys) throw tooMany(scan);
+  open[scan.depth - 1] = keys + 1;
+  return keyEnd(bytes, i, scan.seen);
 }
 
 const tooDeep = ({ maxDepth }: JsonScan): NetworkError =>

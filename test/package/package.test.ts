@@ -37,7 +37,7 @@ const upper = handle('upper', {}, (payload) => String(payload).toUpperCase());
 
 await using leader = await createLeader({ listen: { port: 0 } });
 await using collaborator = await createCollaborator({ name: 'w1', leader: leader.address, handlers: [upper] });
-const answer: string = await collaborator.request(upper, 'hello', { to: '?' });
+const answer: string = await leader.request(upper, 'hello');
 console.log(answer, leader.address.startsWith('ws:'), typeof InMemoryNetwork);
 `;
 
