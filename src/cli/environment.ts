@@ -14,7 +14,6 @@ export interface Environment {
   readonly random: Random;
   readonly signals: SignalSource;
   readonly platform: NodeJS.Platform;
-  readonly directory: string;
   readonly home: string;
   readonly temporary: string;
   readonly hostName: string;

@@ -2,12 +2,10 @@ import type { CollaboratorStatus } from '../role/status.js';
 import type { Invocation } from './command.js';
 import { connect } from './connect.js';
 import type { Environment } from './environment.js';
-import { lockOwner } from './lock.js';
-import { leaderDirectory } from './paths.js';
-import { collaboratorSockets, invocationState, isRemote } from './target.js';
+import { collaboratorSockets, invocationState } from './target.js';
 
 /**
- * What this host's collaborators say of themselves; nothing if a leader is named or runs here.
+ * What this host's collaborators say of themselves.
  * A socket that nobody answers is left out: its process is gone.
  */
 export async function localCollaborators(
@@ -15,9 +13,7 @@ export async function localCollaborators(
   invocation: Invocation,
   timeoutMs: number,
 ): Promise<readonly CollaboratorStatus[]> {
-  if (isRemote(invocation)) return [];
   const state = invocationState(environment, invocation);
-  if (lockOwner(leaderDirectory(state)) !== undefined) return [];
   const views = collaboratorSockets(environment, state).map(async ({ path }) => {
     try {
       const operator = await connect(environment, { kind: 'socket', path }, { timeoutMs, signal: invocation.signal });

@@ -103,17 +103,22 @@ function isAlive(owner: LockOwner): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  const started = startOf(owner.pid);
-  return owner.started === null || started === null || started === owner.started;
+  const stat = processStat(owner.pid);
+  if (stat === undefined) return true;
+  return stat.running && (owner.started === null || owner.started === stat.started);
 }
 
-/** Field 22 of /proc/PID/stat: ticks since the boot. null where there is none. */
-function startOf(pid: number): string | null {
+/** When the process started, in ticks since the boot; null where the kernel does not tell. */
+const startOf = (pid: number): string | null => processStat(pid)?.started ?? null;
+
+/** Fields 3 and 22 of /proc/PID/stat. A process that has ended but was not waited for (Z, X) does not run. */
+function processStat(pid: number): { readonly running: boolean; readonly started: string | null } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the program's name in parentheses and may hold anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { running: fields[0] !== 'Z' && fields[0] !== 'X', started: fields[19] ?? null };
   } catch {
-    return null;
+    return undefined;
   }
 }

@@ -34,7 +34,10 @@ export async function createRoleLog(environment: Environment, invocation: Invoca
   const terminal = environment.stderr.isTTY === true;
   const render = terminal ? await prettyLines(environment) : plainLines;
   const level = invocation.value(quietFlag) ? 'error' : invocation.value(logLevelFlag);
-  const logger = pino({ level, base: null }, { write: (line: string) => void sink.write(render(line)) });
+  const logger = pino(
+    { level, base: null, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line: string) => void sink.write(render(line)) },
+  );
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),

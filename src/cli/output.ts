@@ -89,5 +89,10 @@ function bytesAsBase64(this: unknown, key: string, value: unknown): unknown {
 export const visibleText = (text: string): string =>
   text
     .split('\n')
-    .map((line) => line.split('\t').map(visible).join('\t'))
+    .map((line) =>
+      line
+        .split('\t')
+        .map((cell) => visible(cell))
+        .join('\t'),
+    )
     .join('\n');

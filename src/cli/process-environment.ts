@@ -22,7 +22,6 @@ export function processEnvironment(): Environment {
     random: systemRandom,
     signals: processSignals,
     platform: process.platform,
-    directory: process.cwd(),
     get home() {
       return homedir();
     },

@@ -6,7 +6,7 @@ export interface Column<Row> {
   readonly title: string;
   /** The least important columns (largest number) are left out first when the terminal is narrow. */
   readonly rank: number;
-  /** Narrower than this it is not shown at all. @default its title's width */
+  /** It may be narrowed to this, never further. @default what its widest cell needs */
   readonly least?: number;
   readonly align?: 'left' | 'right';
   /** Remote text may be returned as it is: the table makes it visible. */
@@ -82,8 +82,8 @@ function paintHead(text: string, style: Style): string {
 }
 
 /**
- * The width of each column, undefined for one that is left out: first the widest are narrowed to their least
- * width, then the least important go.
+ * The width of each column, undefined for one that is left out: the least important go until the others fit at their
+ * least widths, then the widest give up what is too much.
  */
 export function fitColumns<Row>(
   columns: readonly Column<Row>[],
@@ -92,7 +92,9 @@ export function fitColumns<Row>(
 ): readonly (number | undefined)[] {
   const widths: (number | undefined)[] = [...natural];
   if (width === undefined) return widths;
-  const least = columns.map((column, i) => Math.min(natural[i] ?? 0, column.least ?? displayWidth(column.title)));
+  const least = columns.map((column, i) =>
+    Math.min(natural[i] ?? 0, Math.max(column.least ?? Number.POSITIVE_INFINITY, displayWidth(column.title))),
+  );
   const byRank = columns.map((_column, index) => index).sort((a, b) => rankOf(columns, b) - rankOf(columns, a));
   for (const index of byRank) {
     if (total(widths, least) <= width) break;

@@ -13,7 +13,7 @@ import { localCollaborators } from '../local-collaborators.js';
 import { parsePositiveDuration } from '../message-flags.js';
 import { unknownNode } from '../selection.js';
 import { tableLook } from '../table.js';
-import { leaderTarget } from '../target.js';
+import { isRemote, leaderTarget } from '../target.js';
 import { renderCollaborator } from '../views/collaborator.js';
 import { renderNode } from '../views/nodes.js';
 import { renderStatus } from '../views/status.js';
@@ -70,10 +70,23 @@ async function runStatus(environment: Environment, invocation: Invocation): Prom
   if (check && condition === undefined) return runCheck(environment, invocation);
   if (condition !== undefined) return runWait(environment, invocation, condition);
   const timeoutMs = invocation.value(timeoutFlag) ?? DEFAULT_TIMEOUT_MS;
-  const local = await localCollaborators(environment, invocation, timeoutMs);
-  if (local.length > 0) return showCollaborators(environment, invocation, local);
-  const status = await readStatus(environment, invocation, timeoutMs);
-  return showStatus(invocation, status);
+  const found = await look(environment, invocation, timeoutMs);
+  if ('cluster' in found) return showStatus(invocation, found.cluster);
+  return showCollaborators(environment, invocation, found.collaborators);
+}
+
+type Found = { readonly cluster: ClusterStatus } | { readonly collaborators: readonly CollaboratorStatus[] };
+
+/** What the leader says; where none runs and none was named, what this host's collaborators say. */
+async function look(environment: Environment, invocation: Invocation, timeoutMs: number): Promise<Found> {
+  try {
+    return { cluster: await readStatus(environment, invocation, timeoutMs) };
+  } catch (error) {
+    if (toNetworkError(error).code !== 'CONNECTION_FAILED' || isRemote(invocation)) throw error;
+    const collaborators = await localCollaborators(environment, invocation, timeoutMs);
+    if (collaborators.length === 0) throw error;
+    return { collaborators };
+  }
 }
 
 async function readStatus(environment: Environment, invocation: Invocation, timeoutMs: number): Promise<ClusterStatus> {
@@ -130,8 +143,8 @@ async function runCheck(environment: Environment, invocation: Invocation): Promi
   let healthy = false;
   let reason: string;
   try {
-    const verdict = judge(await readStatus(environment, invocation, timeoutMs));
-    ({ healthy, reason } = verdict);
+    const found = await look(environment, invocation, timeoutMs);
+    ({ healthy, reason } = 'cluster' in found ? judge(found.cluster) : judgeLocal(found.collaborators));
   } catch (error) {
     const { code, message } = toNetworkError(error);
     if (code === 'INVALID_OPTION') throw error;
@@ -142,7 +155,12 @@ async function runCheck(environment: Environment, invocation: Invocation): Promi
   return healthy ? EXIT.ok : EXIT.failed;
 }
 
-function judge(status: ClusterStatus): { readonly healthy: boolean; readonly reason: string } {
+interface Verdict {
+  readonly healthy: boolean;
+  readonly reason: string;
+}
+
+function judge(status: ClusterStatus): Verdict {
   if (status.leader.state !== 'serving') return { healthy: false, reason: `the leader is ${status.leader.state}` };
   const wrong = status.nodes.filter((node) => node.status === 'suspect' || node.status === 'lost');
   if (wrong.length === 0) return { healthy: true, reason: `${status.counts.alive} alive` };
@@ -172,6 +190,12 @@ async function runWait(environment: Environment, invocation: Invocation, conditi
   }
   if (invocation.value(checkFlag)) return judge(status).healthy ? EXIT.ok : EXIT.failed;
   return showStatus(invocation, status);
+}
+
+function judgeLocal(collaborators: readonly CollaboratorStatus[]): Verdict {
+  const away = collaborators.filter(({ leader }) => !leader.connected).map(({ node }) => node);
+  if (away.length > 0) return { healthy: false, reason: `${away.join(', ')} not connected to the leader` };
+  return { healthy: true, reason: `${collaborators.map(({ node }) => node).join(', ')} connected to the leader` };
 }
 
 function notReached(condition: WaitCondition, timeoutMs: number, status: ClusterStatus): Error {

@@ -51,6 +51,7 @@ export async function shareOut(parts: ShareOut): Promise<number> {
     invocation.output.note('reading inputs from the terminal; Ctrl-D ends them');
   try {
     const engine = await drive(parts, record, progress);
+    if (invocation.signal.aborted) return EXIT.ok;
     progress.clear();
     invocation.output.note(sentence(engine, environment.clock.now() - startedAt));
     return exitCode(engine);

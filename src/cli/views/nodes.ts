@@ -4,7 +4,7 @@ import { type Column, renderPairs, renderTable, type TableLook } from '../table.
 import { formatDuration, formatMilliseconds, formatSize } from '../units.js';
 
 const COLUMNS: readonly Column<NodeStatus>[] = [
-  { title: 'NODE', rank: 0, least: 8, cell: (node) => node.node },
+  { title: 'NODE', rank: 0, least: 16, cell: (node) => node.node },
   {
     title: 'STATUS',
     rank: 1,
@@ -12,7 +12,7 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
     paint: (text, node, style) => paintStatus(text, node.status, style),
   },
   { title: 'BUSY', rank: 2, align: 'right', cell: (node) => `${node.slots.busy}/${node.slots.total}` },
-  { title: 'HANDLERS', rank: 3, least: 8, cell: (node) => node.handlers.join(' ') },
+  { title: 'HANDLERS', rank: 3, least: 10, cell: (node) => node.handlers.join(' ') },
   { title: 'SEEN', rank: 4, align: 'right', cell: (node) => seen(node) },
   {
     title: 'RTT',
@@ -20,7 +20,7 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
     align: 'right',
     cell: (node) => (node.rttMs === null ? '' : formatMilliseconds(node.rttMs)),
   },
-  { title: 'TAGS', rank: 5, least: 6, cell: (node) => tagText(node.tags) },
+  { title: 'TAGS', rank: 5, least: 8, cell: (node) => tagText(node.tags) },
   { title: 'ADDRESS', rank: 7, least: 12, cell: (node) => node.address },
   { title: 'VERSION', rank: 8, cell: (node) => node.version },
 ];

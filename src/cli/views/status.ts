@@ -30,9 +30,12 @@ function countsLine(status: ClusterStatus, look: TableLook): string {
   return parts.map((name) => paintStatus(`${status.counts[name]} ${name}`, name, look.style)).join('  ');
 }
 
+/** Counters of what goes well: only --json shows them. */
+const ORDINARY: ReadonlySet<string> = new Set(['handled', 'requests', 'events']);
+
 /** What was refused or dropped, if anything was. */
 function countersLine(status: ClusterStatus): string {
-  const counted = Object.entries(status.leader.counters).filter(([, count]) => count > 0);
+  const counted = Object.entries(status.leader.counters).filter(([name, count]) => count > 0 && !ORDINARY.has(name));
   if (counted.length === 0) return '';
   return `counted: ${counted.map(([name, count]) => `${visible(name)} ${count}`).join(', ')}`;
 }
