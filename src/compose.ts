@@ -11,7 +11,7 @@ import { SocketAuthenticator } from './network/socket-authenticator.js';
 import { WebSocketNetwork } from './network/websocket/network.js';
 import type { DialOptions, ListenOptions, WebSocketLimits } from './network/websocket/options.js';
 import type { NetworkFactory, NetworkWiring } from './network/wiring.js';
-import { Collaborator } from './role/collaborator.js';
+import { Collaborator, type CollaboratorOptions } from './role/collaborator.js';
 import { Leader } from './role/leader.js';
 import { Operator } from './role/operator.js';
 
@@ -54,6 +54,8 @@ export interface CreateCollaboratorOptions extends CommonOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** How much this node likes to do at once. @default 1 */
   readonly slots?: number | undefined;
+  /** More counters for `status`. @default none */
+  readonly counters?: CollaboratorOptions['counters'];
   /** A UNIX socket for operators who ask for this node's own view. @default none */
   readonly socketPath?: string | undefined;
   readonly codec?: 'json' | 'msgpack' | undefined;
@@ -134,6 +136,7 @@ export function prepareCollaborator(options: CreateCollaboratorOptions): Collabo
     handlers: options.handlers,
     tags: options.tags,
     slots: options.slots,
+    counters: options.counters,
     address,
   });
 }

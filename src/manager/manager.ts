@@ -156,6 +156,18 @@ export class NetworkManager {
     this.#wheel.clear();
   }
 
+  /** What was refused, dropped or cut off since the start, by reason: this node's network, requests and handlers. */
+  get counters(): Readonly<Record<string, number>> {
+    const { unsentAnswers, unknownControl } = this;
+    return {
+      ...this.network.counters,
+      ...this.requester.counters,
+      ...this.dispatcher.counters,
+      unsentAnswers,
+      unknownControl,
+    };
+  }
+
   #receive(message: NetworkMessage, peer: Peer): void {
     try {
       this.#arrived?.(peer);

@@ -35,6 +35,8 @@ export interface CollaboratorOptions {
   readonly slots?: number | undefined;
   /** This process. @default 0 */
   readonly pid?: number | undefined;
+  /** More counters for `status`: those of what its handlers are made of. */
+  readonly counters?: (() => Readonly<Record<string, number>>) | undefined;
   /** What is dialled, for `status`. */
   readonly address?: string | undefined;
 }
@@ -227,6 +229,7 @@ export class Collaborator implements AsyncDisposable {
       tags: this.#tags,
       handlers: this.#types(),
       slots: { busy: this.#manager.dispatcher.running, total: this.#slots() },
+      counters: { ...this.#manager.counters, ...options.counters?.() },
       startedAt: this.#startedAt,
       uptimeMs: Math.max(0, now - this.#startedAt),
     };

@@ -250,16 +250,6 @@ export class Leader implements AsyncDisposable {
   }
 
   #counters(): Readonly<Record<string, number>> {
-    const { requester, dispatcher, unsentAnswers, refusedMessages, unknownControl } = this.#manager;
-    return {
-      ...this.#network.counters,
-      ...this.#roster.table.counters,
-      ...requester.counters,
-      ...dispatcher.counters,
-      ...this.#relay.counters,
-      unsentAnswers,
-      refusedMessages,
-      unknownControl,
-    };
+    return { ...this.#manager.counters, ...this.#roster.table.counters, ...this.#relay.counters };
   }
 }

@@ -68,6 +68,8 @@ export interface CollaboratorStatus {
   readonly tags: Readonly<Record<string, string>>;
   readonly handlers: readonly string[];
   readonly slots: { readonly busy: number; readonly total: number };
+  /** What was refused or dropped since the start, by reason. */
+  readonly counters: Readonly<Record<string, number>>;
   readonly startedAt: number;
   readonly uptimeMs: number;
 }

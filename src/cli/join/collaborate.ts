@@ -131,12 +131,16 @@ async function prepare(
     slots,
     log,
     handlers: [...plan.handlers, ...parts.scripts.handlers],
+    counters: () => scriptCounters(parts.scripts),
     socketPath,
     clock: environment.clock,
     random: environment.random,
     retry: retryForMs === undefined ? 'forever' : { forMs: retryForMs },
   });
 }
+
+const scriptCounters = (scripts: ScriptHandlers): Record<string, number> =>
+  Object.fromEntries(Object.entries(scripts.counters).map(([name, count]) => [`script.${name}`, count]));
 
 function explained(refusal: NetworkError, name: string): NetworkError {
   switch (refusal.code) {
