@@ -3,7 +3,8 @@ import { NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { AuthenticationChannel, Authenticator, Identity } from '../authenticator.js';
-import type { Connection, Greeter, Greeting } from './connection.js';
+import type { Connection } from './connection.js';
+import type { Greeter, Greeting } from './greeter.js';
 import { type Greeted, readHello } from './hello.js';
 
 export interface AcceptOptions {

@@ -8,23 +8,23 @@ import { integer } from '../../base/random.js';
 import type { EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
-import { formatHostPort } from '../address.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { Acceptance } from './accept.js';
 import { AwakeTime } from './awake-time.js';
-import { Connection, type ConnectionHost, type Greeting } from './connection.js';
+import { Connection, type ConnectionHost } from './connection.js';
 import { newCounters, type WebSocketCounters } from './counters.js';
 import { Dialer } from './dial.js';
 import { Gate } from './gate.js';
+import type { Greeting } from './greeter.js';
 import { greetingPayload } from './hello.js';
 import { LinkedSocket } from './linked-socket.js';
 import { type BoundAddress, Listener } from './listen.js';
 import { OpenSockets } from './open-sockets.js';
 import { type ResolvedOptions, resolveOptions, type WebSocketLimits, type WebSocketNetworkOptions } from './options.js';
 import { type SocketOptions, socketOptions } from './socket-options.js';
-import { codecOf, SUBPROTOCOLS } from './subprotocols.js';
-import { TurnFlush } from './turn-flush.js';
+import { SUBPROTOCOLS } from './subprotocols.js';
+import { type Settling, TurnFlush } from './turn-flush.js';
 
 /**
  * The production transport: WebSockets on TCP ports and UNIX sockets. A network may listen, dial, or both.
@@ -163,8 +163,8 @@ export class WebSocketNetwork implements Network, ConnectionHost {
   }
 
   /** @internal */
-  settleLater(connection: Connection): void {
-    this.#flush.add(connection);
+  settleLater(sender: Settling): void {
+    this.#flush.add(sender);
   }
 
   /** @internal */
@@ -271,17 +271,7 @@ export class WebSocketNetwork implements Network, ConnectionHost {
     options: { listener: string; lazy: boolean; unix: boolean; dialled?: boolean },
   ): Connection {
     const { listener, lazy, unix, dialled = false } = options;
-    const address = unix ? 'unix' : formatHostPort(raw.remoteAddress ?? '', raw.remotePort ?? 0);
-    return new Connection({
-      host: this,
-      socket,
-      raw,
-      codec: codecOf(socket.protocol),
-      address,
-      listener,
-      lazy,
-      mask: dialled ? this.#mask : undefined,
-    });
+    return new Connection({ host: this, socket, raw, unix, listener, lazy, mask: dialled ? this.#mask : undefined });
   }
 
   #accepted(socket: LinkedSocket, raw: Socket, listener: Listener): void {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.js';
 
-interface Settling {
+/** Whoever has sent something in a turn. */
+export interface Settling {
   settle(): void;
 }
 

@@ -1,0 +1,20 @@
+import type { NetworkError } from '../../base/errors.js';
+import type { NodeId, Role } from '../../base/names.js';
+import type { NetworkMessage } from '../../message/message.js';
+import type { Reading } from './hello.js';
+
+/** Who has a connection until it is open. */
+export interface Greeter {
+  received(message: NetworkMessage): void;
+  ended(error: NetworkError): void;
+}
+
+/** The peer as its handshake has shown it. */
+export interface Greeting {
+  readonly node: NodeId;
+  readonly role: Role;
+  readonly instance: string;
+  readonly version: string;
+  readonly greeting: Readonly<Record<string, unknown>>;
+  readonly reading: Reading;
+}

@@ -1,0 +1,224 @@
+import type { Socket } from 'node:net';
+import type { Codec, EncodedMessage, Frame } from '../../message/codec.js';
+import type { NetworkMessage } from '../../message/message.js';
+import type { Stamp } from '../../message/stamp.js';
+import type { Peer, SendOutcome, Traffic } from '../network.js';
+import { frameBytes, Outbound } from '../outbound.js';
+import { Acknowledgements } from './acknowledgements.js';
+import type { WebSocketCounters } from './counters.js';
+import { writeFrame } from './frame-writer.js';
+import type { Reading } from './hello.js';
+import type { LinkedSocket } from './linked-socket.js';
+import type { WebSocketLimits } from './options.js';
+import type { Settling } from './turn-flush.js';
+
+/** What the senders of a network share. */
+export interface SenderHost {
+  readonly stamp: Stamp;
+  readonly limits: WebSocketLimits;
+  readonly counters: WebSocketCounters;
+  /** Time in which this process was awake, in milliseconds, as of the last sweep: cheap, and a stall of our own is nobody's fault. */
+  readonly time: number;
+  /** Calls `settle` at the end of this turn of the event loop. */
+  settleLater(sender: Settling): void;
+  /** The connection has written something, or is gone: whoever waits for it may look again. */
+  progressed(): void;
+  pressure(change: 'congested' | 'drained', peer: Peer): void;
+}
+
+export interface SenderOptions {
+  readonly host: SenderHost;
+  readonly socket: LinkedSocket;
+  readonly raw: Socket;
+  readonly codec: Codec;
+  readonly traffic: Traffic;
+  /** For each frame 32 unpredictable bits, as a client's must have; undefined for the listening side. */
+  readonly mask: (() => number) | undefined;
+}
+
+/** The sending half of a connection: gathers what a turn sends, pulls it as frames when the socket and the window allow. */
+export class Sender implements Settling {
+  readonly #host: SenderHost;
+  readonly #socket: LinkedSocket;
+  readonly #raw: Socket;
+  readonly #codec: Codec;
+  readonly #traffic: Traffic;
+  readonly #mask: (() => number) | undefined;
+  readonly #acknowledgements = new Acknowledgements();
+  /** Both from `open` on; there is no queue any more after `end`. */
+  #peer: Peer | undefined;
+  #outbound: Outbound | undefined;
+  /** Frame bytes written before there was an outbound queue. */
+  #greetingBytes = 0;
+  /** Messages sent in this turn of the event loop, and in the last one that sent any. */
+  #turn = 0;
+  #lastTurn = 0;
+  #awaitsDrain = false;
+
+  constructor(options: SenderOptions) {
+    this.#host = options.host;
+    this.#socket = options.socket;
+    this.#raw = options.raw;
+    this.#codec = options.codec;
+    this.#traffic = options.traffic;
+    this.#mask = options.mask;
+  }
+
+  /** Everything is handed to the socket. */
+  get drained(): boolean {
+    return this.#outbound?.empty ?? true;
+  }
+
+  /** From now on messages are queued, in what the peer has said that it will read. */
+  open(peer: Peer, reading: Reading): void {
+    this.#peer = peer;
+    this.#outbound = new Outbound({
+      codec: this.#codec,
+      limits: this.#host.limits,
+      traffic: this.#traffic,
+      sentBytes: this.#greetingBytes,
+      now: this.#host.time,
+      peerWindowBytes: reading.windowBytes,
+      peerMaxFrameBytes: reading.maxFrameBytes,
+    });
+  }
+
+  /** Forgets what is queued; nothing can be queued any more. */
+  end(): void {
+    this.#outbound = undefined;
+  }
+
+  /** Writes past the queue: for the greeting, and for last words. */
+  write(message: NetworkMessage): void {
+    this.#greetingBytes += this.#writeAlone(this.#codec.encode(message));
+  }
+
+  send(message: NetworkMessage): SendOutcome {
+    return this.#outbound === undefined ? 'UNREACHABLE' : this.post(message, this.#codec.encode(message));
+  }
+
+  /**
+   * Queues a message that is encoded already. The first of a turn leaves at once if the last turn sent no more than
+   * one; the others wait for the end of the turn and leave as one frame.
+   */
+  post(message: NetworkMessage, encoded: EncodedMessage): SendOutcome {
+    const outbound = this.#outbound;
+    if (outbound === undefined) return 'UNREACHABLE';
+    if (this.#turn === 0) this.#host.settleLater(this);
+    this.#turn += 1;
+    if (this.#turn === 1 && this.#lastTurn <= 1 && this.#sendNow(outbound, message, encoded)) return 'queued';
+    const outcome = outbound.push(message.priority ?? 'normal', encoded);
+    if (outcome === 'queued') {
+      if (outbound.frameReady) this.pump();
+      return outcome;
+    }
+    this.#traffic.errors += 1;
+    this.#host.counters[outcome === 'TOO_LARGE' ? 'tooLarge' : 'backpressure'] += 1;
+    return outcome;
+  }
+
+  /** The end of a turn in which something was sent. */
+  settle(): void {
+    this.#lastTurn = this.#turn;
+    this.#turn = 0;
+    this.pump();
+    this.#reportPressure();
+  }
+
+  /** Looks at what is due. @returns the bytes that the peer should have acknowledged long ago, or 0 */
+  sweep(): number {
+    const { time, limits } = this.#host;
+    this.#lastTurn = 0;
+    if (this.#acknowledgements.overdue(time, limits.ackDelayMs)) this.#acknowledge();
+    const outbound = this.#outbound;
+    return outbound === undefined || outbound.stalledMs(time) < limits.stallMs ? 0 : outbound.unacknowledgedBytes;
+  }
+
+  /** Writes what can be written, past the end-of-turn flush if need be. */
+  pump(): void {
+    const outbound = this.#outbound;
+    if (outbound === undefined) return;
+    while (!outbound.empty && outbound.open) {
+      if (this.#socketFull()) {
+        this.#awaitDrain();
+        return;
+      }
+      const frame = outbound.pull(this.#host.time);
+      if (frame === undefined) break;
+      this.#write(frame);
+    }
+    this.#host.progressed();
+  }
+
+  /** A frame of so many bytes has arrived, of which the peer will have to know. */
+  count(bytes: number): void {
+    const { limits, time } = this.#host;
+    this.#acknowledgements.count(bytes, time);
+    if (this.#outbound && this.#acknowledgements.enough(limits.windowBytes)) this.#acknowledge();
+  }
+
+  /** The peer has received so many bytes of ours, in all. */
+  acknowledged(totalBytes: number): void {
+    this.#outbound?.acknowledge(totalBytes, this.#host.time);
+    this.pump();
+    this.#reportPressure();
+  }
+
+  #sendNow(outbound: Outbound, message: NetworkMessage, encoded: EncodedMessage): boolean {
+    if (this.#socketFull()) return false;
+    // A heartbeat takes a due acknowledgement along, so that idle peers exchange no frames for these alone.
+    const parts = message.kind === 'heartbeat' && this.#acknowledgements.due ? [encoded, this.#encodeAck()] : [encoded];
+    const frame = outbound.direct(parts, this.#host.time);
+    if (frame === undefined) return false;
+    if (parts.length > 1) this.#acknowledgements.written();
+    this.#write(frame);
+    return true;
+  }
+
+  /** Past the queue and the window, or two peers with full windows would wait for each other. */
+  #acknowledge(): void {
+    if (this.#outbound === undefined || this.#socketFull()) return;
+    this.#writeAlone(this.#encodeAck());
+    this.#acknowledgements.written();
+  }
+
+  #encodeAck(): EncodedMessage {
+    const payload = { bytes: this.#acknowledgements.receivedBytes };
+    return this.#codec.encode(this.#host.stamp.make({ kind: 'control', type: 'ack', to: this.#peer?.node, payload }));
+  }
+
+  /** @returns the bytes of the frame */
+  #writeAlone(encoded: EncodedMessage): number {
+    const frame = this.#codec.join([encoded]);
+    const bytes = frameBytes(frame);
+    this.#traffic.messagesOut += 1;
+    this.#traffic.bytesOut += bytes;
+    this.#write(frame);
+    return bytes;
+  }
+
+  #write(frame: Frame): void {
+    if (this.#socket.readyState === this.#socket.OPEN) writeFrame(this.#raw, frame, this.#mask?.());
+  }
+
+  #socketFull(): boolean {
+    return this.#socket.bufferedAmount > this.#host.limits.maxSocketBytes;
+  }
+
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    this.#raw.once('drain', () => {
+      this.#awaitsDrain = false;
+      this.pump();
+      this.#reportPressure();
+    });
+  }
+
+  #reportPressure(): void {
+    const change = this.#outbound?.pressureChange();
+    if (change === undefined || this.#peer === undefined) return;
+    if (change === 'congested') this.#host.counters.congested += 1;
+    this.#host.pressure(change, this.#peer);
+  }
+}
