@@ -102,5 +102,5 @@ export function parseQuorum(text: string): Quorum {
 }
 
 /** How many answers it takes; of a share, rounded up. */
-export const quorumOf = (quorum: Quorum, expected: number): number =>
+const quorumOf = (quorum: Quorum, expected: number): number =>
   quorum.kind === 'count' ? quorum.count : Math.ceil((expected * quorum.percent) / 100);

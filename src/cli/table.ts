@@ -85,7 +85,7 @@ function paintHead(text: string, style: Style): string {
  * The width of each column, undefined for one that is left out: the least important go until the others fit at their
  * least widths, then the widest give up what is too much.
  */
-export function fitColumns<Row>(
+function fitColumns<Row>(
   columns: readonly Column<Row>[],
   natural: readonly number[],
   width: number | undefined,

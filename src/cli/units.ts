@@ -1,37 +1,21 @@
 import { usageError } from './exit-codes.js';
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-  kB: 1000,
-  MB: 1000 ** 2,
-  GB: 1000 ** 3,
-};
-
 /** `250ms`, `5s`, `2m`, `1h`, `7d`, `1.5h`; in milliseconds. */
 export function parseDuration(text: string): number {
-  return parseQuantity(text, DURATION_UNITS, 'a duration such as 250ms, 5s, 2m or 1h');
-}
-
-/** `512B`, `64KiB`, `1MiB`; in bytes. */
-export function parseSize(text: string): number {
-  return Math.floor(parseQuantity(text, SIZE_UNITS, 'a size such as 512B, 64KiB or 1MiB'));
-}
-
-function parseQuantity(text: string, units: Readonly<Record<string, number>>, wanted: string): number {
   const match = /^(\d{1,12}(?:\.\d{1,6})?)([A-Za-z]{1,3})$/.exec(text.trim());
-  const unit = match?.[2] === undefined ? undefined : ownValue(units, match[2]);
+  const unit = match?.[2] === undefined ? undefined : unitOf(match[2]);
   if (match === null || unit === undefined) {
-    throw usageError(`'${text}' is not ${wanted}`, /^\d+$/.test(text) ? 'A number needs its unit.' : undefined);
+    throw usageError(
+      `'${text}' is not a duration such as 250ms, 5s, 2m or 1h`,
+      /^\d+$/.test(text) ? 'A number needs its unit.' : undefined,
+    );
   }
   return Number(match[1]) * unit;
 }
 
-function ownValue(units: Readonly<Record<string, number>>, name: string): number | undefined {
-  return Object.hasOwn(units, name) ? units[name] : undefined;
+function unitOf(name: string): number | undefined {
+  return Object.hasOwn(DURATION_UNITS, name) ? DURATION_UNITS[name] : undefined;
 }
 
 /** An integer from `low` to `high`. */

@@ -154,6 +154,15 @@ test('each input gives one line, in the order in which they are done; --keep-ord
   assert.deepEqual(indexes(ordered.printed), [0, 1, 2, 3, 4, 5]);
   assert.deepEqual(ordered.printed[3], { index: 3, node: 'w1', ok: true, ms: 10, payload: '3!' });
   assert.equal(ordered.engine.exhausted, true);
+  const slowly: MapResult[] = [];
+  const print = async (result: MapResult) => {
+    await wait(5);
+    slowly.push(result);
+  };
+  const paced = lab(texts, slowFirst, { keepOrder: true, print });
+  await pass(1000);
+  await paced.run;
+  assert.deepEqual(indexes(slowly), [0, 1, 2, 3, 4, 5]);
 });
 
 test('twice the slots are in flight, and it follows when collaborators come', async () => {

@@ -119,6 +119,7 @@ test('no view lets a control character of a peer through', async () => {
     tags: { [HOSTILE]: HOSTILE },
     handlers: [HOSTILE],
     slots: { busy: 0, total: 1 },
+    counters: { [HOSTILE]: 1 },
     startedAt: 0,
     uptimeMs: 0,
   };

@@ -35,6 +35,7 @@ export class MapEngine {
   readonly tally: MapTally = newTally();
   readonly #cancel = new AbortController();
   readonly #order = new InOrder<MapResult>();
+  #printed: Promise<void> = Promise.resolve();
   #running = 0;
   #sequence = 0;
   #wake: Deferred<void> | undefined;
@@ -147,12 +148,14 @@ export class MapEngine {
     }
   }
 
-  async #print(result: MapResult, sequence: number): Promise<void> {
-    if (!this.#parts.keepOrder) {
-      await this.#parts.print(result);
-      return;
-    }
-    for (const ready of this.#order.push(sequence, result, sizeOf(result))) await this.#parts.print(ready);
+  #print(result: MapResult, sequence: number): Promise<void> {
+    if (!this.#parts.keepOrder) return this.#parts.print(result);
+    const ready = this.#order.push(sequence, result, sizeOf(result));
+    // One after the other: a print that waits must not be overtaken by those that were ready later.
+    this.#printed = this.#printed.then(async () => {
+      for (const each of ready) await this.#parts.print(each);
+    });
+    return this.#printed;
   }
 
   #count(result: MapResult): void {

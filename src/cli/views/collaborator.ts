@@ -1,6 +1,7 @@
 import type { CollaboratorStatus } from '../../role/status.js';
 import { renderPairs, type TableLook } from '../table.js';
 import { formatDuration, formatMilliseconds } from '../units.js';
+import { countersText } from './counters.js';
 import { tagText } from './nodes.js';
 
 /** What a collaborator says of itself, on a host without a leader. */
@@ -19,6 +20,8 @@ export function renderCollaborator(status: CollaboratorStatus, now: number, look
     ['up', formatDuration(status.uptimeMs)],
     ['version', status.version],
   ];
+  const counted = countersText(status.counters);
+  if (counted !== '') pairs.push(['counted', counted]);
   if (leader.lastError !== null && !leader.connected) {
     pairs.splice(3, 0, ['last error', `${leader.lastError.code}: ${leader.lastError.message}`]);
   }

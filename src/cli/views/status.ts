@@ -2,18 +2,19 @@ import { visible } from '../../message/escape.js';
 import { type ClusterStatus, MEMBER_STATUSES } from '../../role/status.js';
 import { clip, type TableLook } from '../table.js';
 import { formatDuration } from '../units.js';
+import { countersText } from './counters.js';
 import { paintStatus, renderNodes } from './nodes.js';
 
 /** The roll-up, then the table of nodes. */
 export async function renderStatus(status: ClusterStatus, look: TableLook): Promise<string> {
   const lines = [headline(status, look), countsLine(status, look), ''];
-  const counters = countersLine(status);
+  const counters = countersText(status.leader.counters);
   if (status.nodes.length === 0) {
     lines.push(clipLine(`No collaborators yet. On a worker: netmgr join ${visible(status.leader.address)}`, look));
     return `${lines.join('\n')}\n`;
   }
   const table = await renderNodes(status.nodes, look);
-  return `${lines.join('\n')}\n${table}${counters === '' ? '' : `\n${look.style.faint(clipLine(counters, look))}\n`}`;
+  return `${lines.join('\n')}\n${table}${counters === '' ? '' : `\n${look.style.faint(clipLine(`counted: ${counters}`, look))}\n`}`;
 }
 
 function headline(status: ClusterStatus, look: TableLook): string {
@@ -28,16 +29,6 @@ function headline(status: ClusterStatus, look: TableLook): string {
 function countsLine(status: ClusterStatus, look: TableLook): string {
   const parts = MEMBER_STATUSES.filter((name) => status.counts[name] > 0 || name === 'alive');
   return parts.map((name) => paintStatus(`${status.counts[name]} ${name}`, name, look.style)).join('  ');
-}
-
-/** Counters of what goes well: only --json shows them. */
-const ORDINARY: ReadonlySet<string> = new Set(['handled', 'requests', 'events']);
-
-/** What was refused or dropped, if anything was. */
-function countersLine(status: ClusterStatus): string {
-  const counted = Object.entries(status.leader.counters).filter(([name, count]) => count > 0 && !ORDINARY.has(name));
-  if (counted.length === 0) return '';
-  return `counted: ${counted.map(([name, count]) => `${visible(name)} ${count}`).join(', ')}`;
 }
 
 const clipLine = (text: string, look: TableLook): string => (look.width === undefined ? text : clip(text, look.width));
