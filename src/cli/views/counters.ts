@@ -1,7 +1,7 @@
 import { visible } from '../../message/escape.js';
 
 /** Counters of what goes well: only --json shows them. */
-const ORDINARY: ReadonlySet<string> = new Set(['handled', 'requests', 'events', 'runs', 'succeeded']);
+const ORDINARY: ReadonlySet<string> = new Set(['handled', 'requests', 'events', 'script.runs', 'script.succeeded']);
 
 /** What was refused, dropped or lost, by reason; empty if nothing was. */
 export function countersText(counters: Readonly<Record<string, number>>): string {
