@@ -158,12 +158,13 @@ export class NetworkManager {
 
   /** What was refused, dropped or cut off since the start, by reason: this node's network, requests and handlers. */
   get counters(): Readonly<Record<string, number>> {
-    const { unsentAnswers, unknownControl } = this;
+    const { unsentAnswers, refusedMessages, unknownControl } = this;
     return {
       ...this.network.counters,
       ...this.requester.counters,
       ...this.dispatcher.counters,
       unsentAnswers,
+      refusedMessages,
       unknownControl,
     };
   }
