@@ -107,7 +107,8 @@ export class JsonFrameReader implements DecodedFrame {
 
   #deliver(message: ReceivedMessage, text: string): void {
     const { marked } = this.#scan.seen;
-    if (this.#lazy && message.kind !== 'control' && message.kind !== 'heartbeat') {
+    const keep = this.#lazy && message.kind !== 'control' && message.kind !== 'heartbeat';
+    if (keep && !marked) {
       message.payload = new JsonPayload(text, marked);
       this.messages.push(message);
       return;
@@ -118,6 +119,8 @@ export class JsonFrameReader implements DecodedFrame {
       this.invalid.push({ error: new NetworkError('INVALID_MESSAGE', messageOf(error)), id: message.id });
       return;
     }
+    // What the scan cannot see, bytes, is read even to be handed on: the next one would hold broken ones against us.
+    if (keep) message.payload = new JsonPayload(text, marked);
     const error = guardPayload(message.kind, message.payload);
     if (error) this.invalid.push({ error, id: message.id });
     else this.messages.push(message);

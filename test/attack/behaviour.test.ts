@@ -56,6 +56,26 @@ test('an answer to a question that somebody else was asked changes nothing', asy
   await arena.assertHonestServed();
 });
 
+test('broken bytes in a payload are held against their sender, not against the leader that would hand them on', async () => {
+  await using arena = await Arena.open();
+  const evil = await arena.member('evil');
+  const lost: string[] = [];
+  arena.honest.on('leader', ({ type }) => lost.push(type));
+  const say = (kind: string) => evil.say({ kind, type: 'echo', to: 'honest', payload: [{ $b64: 'A' }] });
+  const ids = Array.from({ length: 15 }, (_, i) => say(i % 2 === 0 ? 'event' : 'request'));
+  for (const id of ids) {
+    const error = await answerTo(evil, id);
+    assert.equal(error.code, 'INVALID_MESSAGE');
+    assert.match(String(error.message), /^payload: the \$b64 value 'A' is not padded base64/);
+  }
+  assert.equal(arena.counter('invalidMessages'), 15);
+  await arena.assertHonestServed();
+  say('event');
+  await until(() => evil.closeCode !== undefined, 'the sender to be cut off');
+  await arena.assertHonestServed();
+  assert.deepEqual(lost, []);
+});
+
 test('a flood of heartbeats is refused, counted, and ends the connection', async () => {
   await using arena = await Arena.open();
   const evil = await arena.member('evil');
