@@ -81,6 +81,11 @@ export class Dispatcher implements Workplace {
     return this.#running;
   }
 
+  /** How many of one type run. */
+  runningOf(type: string): number {
+    return this.#lanes.get(type)?.running ?? 0;
+  }
+
   get types(): readonly string[] {
     return [...this.#lanes.keys()];
   }

@@ -228,7 +228,7 @@ export class Collaborator implements AsyncDisposable {
       },
       tags: this.#tags,
       handlers: this.#types(),
-      slots: { busy: this.#manager.dispatcher.running, total: this.#slots() },
+      slots: { busy: this.#busy(), total: this.#slots() },
       counters: { ...this.#manager.counters, ...options.counters?.() },
       startedAt: this.#startedAt,
       uptimeMs: Math.max(0, now - this.#startedAt),
@@ -260,12 +260,18 @@ export class Collaborator implements AsyncDisposable {
     return this.#options.slots ?? 1;
   }
 
+  /** To be asked for its status is no work. */
+  #busy(): number {
+    const { dispatcher } = this.#manager;
+    return dispatcher.running - dispatcher.runningOf(STATUS);
+  }
+
   #types(): readonly string[] {
     return this.#manager.dispatcher.types.filter((type) => type !== STATUS);
   }
 
   #report(): HeartbeatReport {
-    return { busy: this.#manager.dispatcher.running, loopLagMs: this.#loopLag.ms, registration: this.#registrations };
+    return { busy: this.#busy(), loopLagMs: this.#loopLag.ms, registration: this.#registrations };
   }
 
   #register(): void {
