@@ -3,7 +3,7 @@ import type { DeadlineWheel } from '../base/deadline-wheel.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import type { NodeId } from '../base/names.js';
+import { type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
 import type { NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
