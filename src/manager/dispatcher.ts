@@ -137,9 +137,10 @@ export class Dispatcher implements Workplace {
   cancel(id: string, via: NodeId): void {
     const invocation = this.#live.get(via)?.get(id);
     if (!invocation) return;
-    this.counters.abandoned += 1;
-    this.#end(invocation);
     const { from, type } = invocation.message;
+    // A client that has seen enough of the status is no news.
+    if (!type.startsWith(RESERVED_PREFIX)) this.counters.abandoned += 1;
+    this.#end(invocation);
     invocation.abort(new NetworkError('CANCELLED', `${from} gave up on '${type}'`));
   }
 
