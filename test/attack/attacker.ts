@@ -1,0 +1,138 @@
+/**
+ * A process of its own that throws mutated frames at a leader. Told over IPC by `AttackOrder`s, it answers each with an
+ * `AttackReport`. Frames are made beforehand: what that costs is not the leader's burden.
+ */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { chance, integer, type Random, seededRandom } from '../../src/base/random.js';
+import { jsonCodec } from '../../src/message/json-codec.js';
+import type { NetworkMessage } from '../../src/message/message.js';
+import { msgpackCodec } from '../../src/message/msgpack-codec.js';
+import { helloPayload } from '../network/websocket-nodes.js';
+import { type CodecName, Mutator } from './mutator.js';
+
+export interface Target {
+  readonly url: string;
+  readonly seed: string;
+}
+
+/** With `frames`, prepare as many; without, throw them. */
+export interface AttackOrder {
+  readonly target?: Target;
+  readonly frames?: number;
+}
+
+export interface AttackReport {
+  readonly sent: number;
+  /** Connections that the leader ended. */
+  readonly closed: number;
+}
+
+const LANES = 6;
+/** Each lane rests this long after a frame: about 700 frames a second in all. */
+const REST_MS = 8;
+const FRAMES_PER_CONNECTION = 40;
+
+const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, REST_MS));
+
+class Lane {
+  readonly #url: string;
+  readonly #random: Random;
+  readonly #codec: CodecName;
+  readonly #self: string;
+  readonly #localAddress: string;
+  readonly #mutator: Mutator;
+  #socket: WebSocket | undefined;
+  #left = 0;
+  #frames: Buffer[] = [];
+  closed = 0;
+
+  constructor({ url, seed }: Target, index: number) {
+    this.#url = url;
+    this.#random = seededRandom(`${seed} lane ${index}`);
+    this.#codec = index % 2 === 0 ? 'json' : 'msgpack';
+    this.#self = `evil-${index}`;
+    this.#localAddress = process.platform === 'linux' ? `127.0.0.${2 + index}` : '127.0.0.1';
+    this.#mutator = new Mutator(this.#random.fork('frames'), this.#codec, this.#self);
+  }
+
+  prepare(frames: number): void {
+    this.#frames = Array.from({ length: frames }, () => this.#mutator.next());
+  }
+
+  /** Throws what is prepared, over as many connections as it takes. */
+  async attack(): Promise<number> {
+    const { length } = this.#frames;
+    while (this.#frames.length > 0) {
+      const socket = await this.#connected();
+      if (socket.readyState === WebSocket.OPEN) {
+        socket.send(this.#frames.pop() as Buffer, { binary: this.#codec === 'msgpack' });
+        this.#left -= 1;
+      }
+      await rest();
+    }
+    return length;
+  }
+
+  end(): void {
+    this.#socket?.terminate();
+  }
+
+  async #connected(): Promise<WebSocket> {
+    const present = this.#socket;
+    if (present?.readyState === WebSocket.OPEN && this.#left > 0) return present;
+    present?.terminate();
+    const subprotocol = `netmgr.v1.${this.#codec}`;
+    const socket = new WebSocket(this.#url, [subprotocol], {
+      localAddress: this.#localAddress,
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    socket.on('error', () => {});
+    socket.on('message', () => {});
+    socket.on('close', () => {
+      if (this.#socket === socket) this.closed += 1;
+    });
+    await Promise.race([once(socket, 'open'), once(socket, 'close')]);
+    this.#left = FRAMES_PER_CONNECTION;
+    // Some begin their attack before the handshake.
+    if (chance(this.#random, 0.4)) this.#left = 1 + integer(this.#random, 3);
+    else await this.#greet(socket);
+    return socket;
+  }
+
+  async #greet(socket: WebSocket): Promise<void> {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const payload = helloPayload({ instance: `of-${this.#self}` });
+    const hello: NetworkMessage = { v: 1, id: 'h-1', kind: 'control', type: 'hello', from: this.#self, ts: 1, payload };
+
+    const codec = this.#codec === 'json' ? jsonCodec : msgpackCodec;
+    socket.send(codec.join([codec.encode(hello)]));
+    await Promise.race([once(socket, 'message'), once(socket, 'close')]);
+  }
+}
+
+let lanes: Lane[] = [];
+
+async function attack(): Promise<void> {
+  const sent = await Promise.all(lanes.map((lane) => lane.attack()));
+  report(sent.reduce((sum, count) => sum + count, 0));
+}
+
+function report(sent: number): void {
+  const closed = lanes.reduce((sum, lane) => sum + lane.closed, 0);
+  process.send?.({ sent, closed } satisfies AttackReport);
+}
+
+process.on('message', ({ target, frames }: AttackOrder) => {
+  if (target) lanes = Array.from({ length: LANES }, (_, index) => new Lane(target, index));
+  if (frames === undefined) {
+    void attack();
+    return;
+  }
+  for (const lane of lanes) lane.prepare(Math.ceil(frames / LANES));
+  report(0);
+});
+process.on('disconnect', () => {
+  for (const lane of lanes) lane.end();
+});
