@@ -8,6 +8,7 @@ import type { MessageDraft, NetworkMessage } from '../../src/message/message.js'
 import { Stamp } from '../../src/message/stamp.js';
 import { LoopbackAuthenticator } from '../../src/network/loopback-authenticator.js';
 import type { Peer, PeerEvent, SendOutcome } from '../../src/network/network.js';
+import { AwakeTime } from '../../src/network/websocket/awake-time.js';
 import { WebSocketNetwork } from '../../src/network/websocket/network.js';
 import type { WebSocketNetworkOptions } from '../../src/network/websocket/options.js';
 import type { NetworkWiring } from '../../src/network/wiring.js';
@@ -63,6 +64,18 @@ export class Node {
   /** Events of a type, in the order in which they came. */
   seen<T extends PeerEvent['type']>(type: T): Extract<PeerEvent, { type: T }>[] {
     return this.events.filter((event): event is Extract<PeerEvent, { type: T }> => event.type === type);
+  }
+
+  /** Waits until a network that looks at its deadlines each `sweepMs` has been awake for so long. */
+  awake(ms: number, sweepMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const time = new AwakeTime(this.clock, sweepMs, (now) => {
+        if (now < ms) return;
+        time.stop();
+        resolve();
+      });
+      time.start();
+    });
   }
 
   get port(): number {

@@ -7,11 +7,9 @@ import type { Log } from '../../base/log.js';
 import { formatHostPort, plainHost } from '../address.js';
 import type { WebSocketCounters } from './counters.js';
 import type { Gate } from './gate.js';
-import type { ListenOptions } from './options.js';
+import type { BoundAddress, ListenOptions } from './options.js';
 import { SUBPROTOCOLS } from './subprotocols.js';
 import { prepareSocketPath } from './unix-socket.js';
-
-export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface ListenerParts {
   readonly options: ListenOptions;

@@ -31,6 +31,9 @@ export interface UnixListenOptions {
   readonly authenticator: Authenticator;
 }
 
+/** Where a listener really listens. */
+export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
 export interface DialOptions {
   /** `HOST:PORT`, `ws://HOST:PORT` or `unix:/PATH`. */
   readonly address: string;
