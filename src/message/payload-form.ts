@@ -4,7 +4,7 @@ import { visible } from './escape.js';
 import { RawPayload } from './raw-payload.js';
 
 /** What a walk through a payload found: nothing that any codec would have to change. */
-export const PLAIN_FORM = 0;
+const PLAIN_FORM = 0;
 /** `JSON.stringify` writes it as meant; a codec that walks objects itself must ask for `wireForm` first. */
 export const EXOTIC_FORM = 1;
 /** Bytes, or objects that look like bytes in JSON: JSON needs `wireForm` first. */

@@ -221,3 +221,30 @@ test('of keys that are written twice the last one counts', () => {
     assert.equal(payloadOf(any ?? {}), 2);
   }
 });
+
+test('messages of a frame that go the same way, or nearly, are not taken for one another', () => {
+  const near = fc.record({
+    kind: fc.constantFrom('event', 'request', 'heartbeat'),
+    type: fc.constantFrom('a', 'ab', 'b'),
+    from: fc.constantFrom('n1', 'n2', 'n'),
+    to: fc.constantFrom('n1', '*', '?', undefined),
+    ts: fc.nat(2),
+    payload: fc.constantFrom(undefined, 0),
+  });
+  fc.assert(
+    fc.property(fc.array(near, { minLength: 2, maxLength: 8 }), (many) => {
+      const messages = many.map((fields, i) => sample({ ...fields, id: `x-${i}` }));
+      const frame = jsonCodec.join(messages.map((any) => jsonCodec.encode(any)));
+      assert.deepEqual(jsonCodec.decode(frame, LIMITS).messages, messages);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('any number of names is kept apart', () => {
+  const messages = Array.from({ length: 3000 }, (_, i) =>
+    sample({ from: `node-${i}`, to: `n${i}`, type: `T${i * 7}` }),
+  );
+  const frame = jsonCodec.join(messages.map((any) => jsonCodec.encode(any)));
+  assert.deepEqual(jsonCodec.decode(frame, LIMITS).messages, messages);
+});

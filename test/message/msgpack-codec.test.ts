@@ -5,6 +5,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import { DEFAULT_DECODE_LIMITS as LIMITS } from '../../src/message/codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import { msgpackCodec } from '../../src/message/msgpack-codec.js';
+import type { RawPayload } from '../../src/message/raw-payload.js';
 import { message, sample } from './arbitraries.js';
 
 const packr = new Packr({ useRecords: false });
@@ -163,4 +164,15 @@ test('keys must be texts, texts must be UTF-8, and the frame must end where its 
   refused(framed(0x81, 0xa1, 0xff, 1), /a text that is not UTF-8/);
   refused(framed(1, 2), /more than a message or a list of them at byte/);
   assert.throws(() => msgpackCodec.decode('text', LIMITS), { code: 'DESERIALIZATION' });
+});
+
+test('a small payload that is handed on does not hold on to a large frame', () => {
+  const frame = msgpackCodec.join([
+    msgpackCodec.encode(sample({ payload: { small: true } })),
+    msgpackCodec.encode(sample({ payload: 'x'.repeat(100_000) })),
+  ]) as Uint8Array;
+  const [small, large] = msgpackCodec.decode(frame, LIMITS, { lazy: true }).messages;
+  const heldBy = (any: NetworkMessage | undefined) => (any?.payload as RawPayload).encoded as Uint8Array;
+  assert.notEqual(heldBy(small).buffer, frame.buffer);
+  assert.equal(heldBy(large).buffer, frame.buffer);
 });
