@@ -56,6 +56,8 @@ export class Dispatcher implements Workplace {
   readonly #lanes = new Map<string, Lane<Invocation>>();
   /** Requests that are running or waiting, by the peer that handed them to us: an id is unique for its sender only. */
   readonly #live = new Map<NodeId, IdMap<Invocation>>();
+  /** Events whose handlers have not come to their end: nobody waits for them, but they are told of a stop. */
+  readonly #events = new Set<Invocation>();
   #running = 0;
   #idle: Deferred<void> | undefined;
   #closed = false;
@@ -167,6 +169,7 @@ export class Dispatcher implements Workplace {
     for (const live of this.#live.values()) {
       for (const invocation of live.values()) this.#refuse(invocation, cut);
     }
+    for (const invocation of this.#events) invocation.abort(cut);
   }
 
   expired(invocation: Invocation): void {
@@ -195,7 +198,9 @@ export class Dispatcher implements Workplace {
       return;
     }
     if (invocation.slot === -1) this.#arm(invocation);
-    result.then(
+    if (invocation.message.kind !== 'request') this.#events.add(invocation);
+    // Whatever can be waited for, but each only once.
+    Promise.resolve(result).then(
       (value) => this.#succeeded(invocation, value),
       (error) => this.#failed(invocation, error),
     );
@@ -247,9 +252,20 @@ export class Dispatcher implements Workplace {
   #leave(invocation: Invocation): void {
     this.#end(invocation);
     this.#running -= 1;
-    const next = invocation.lane.leave();
+    if (invocation.message.kind !== 'request') this.#events.delete(invocation);
+    const next = this.#nextIn(invocation.lane);
     if (next) this.#run(next);
     if (this.#running === 0) this.#idle?.resolve();
+  }
+
+  /** Whoever waits in the lane of a handler that was replaced before the stop is still there. */
+  #nextIn(lane: Lane<Invocation>): Invocation | undefined {
+    let next = lane.leave();
+    while (next && this.#closed) {
+      this.#refuse(next, this.#shuttingDown());
+      next = lane.leave();
+    }
+    return next;
   }
 
   /** From here on nobody waits for this invocation. */

@@ -40,6 +40,8 @@ export class Requester {
   readonly #stamp: Stamp;
   readonly #wheel: DeadlineWheel;
   readonly #waiting = new IdMap<Waiting>();
+  /** Set once stopped. */
+  #stopped: NetworkError | undefined;
   readonly #signals = new AbortWatch<Waiting>((waiting, signal) => this.#aborted(waiting, signal));
   readonly counters: RequesterCounters = { lateAnswers: 0, foreignAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
@@ -67,6 +69,10 @@ export class Requester {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(cancelled(message, signal));
+        return;
+      }
+      if (this.#stopped) {
+        reject(this.#stopped);
         return;
       }
       if (this.#waiting.size >= MAX_WAITING_REQUESTS) {
@@ -111,8 +117,9 @@ export class Requester {
     }
   }
 
-  /** Ends every request that waits. */
+  /** Ends every request that waits, and every one that is still to come. */
   stop(error: NetworkError): void {
+    this.#stopped = error;
     for (const waiting of this.#waiting.values()) {
       waiting.settle();
       waiting.reject(error);

@@ -26,7 +26,8 @@ const MAX_WAIT_MS = 3_600_000;
 /** Where operators are served: status, events to many, evictions. */
 export class Desk {
   readonly #parts: DeskParts;
-  #change: Deferred<void> = deferred();
+  /** Those who ask to be answered when something has changed. */
+  readonly #waiting = new Set<Deferred<void>>();
   #closed = false;
 
   constructor(parts: DeskParts) {
@@ -48,9 +49,7 @@ export class Desk {
 
   /** The member table changed: whoever waits for that is answered. */
   changed(): void {
-    const change = this.#change;
-    this.#change = deferred();
-    change.resolve();
+    for (const waiting of this.#waiting) waiting.resolve();
   }
 
   close(): void {
@@ -86,17 +85,13 @@ export class Desk {
 
   async #waitForChange(after: number, waitMs: number, signal: AbortSignal): Promise<void> {
     const { roster, clock } = this.#parts;
+    if (this.#closed || signal.aborted || roster.table.revision !== after) return;
     const enough = deferred();
-    let waiting = true;
-    const giveUp = () => {
-      waiting = false;
-      enough.resolve();
-    };
-    const timer = clock.setTimer(Math.min(waitMs, MAX_WAIT_MS), giveUp);
-    signal.addEventListener('abort', giveUp, { once: true });
-    while (waiting && !this.#closed && roster.table.revision === after) {
-      await Promise.race([this.#change.promise, enough.promise]);
-    }
+    const timer = clock.setTimer(Math.min(waitMs, MAX_WAIT_MS), enough.resolve);
+    signal.addEventListener('abort', () => enough.resolve(), { once: true });
+    this.#waiting.add(enough);
+    await enough.promise;
+    this.#waiting.delete(enough);
     timer.cancel();
   }
 

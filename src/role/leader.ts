@@ -35,6 +35,9 @@ export interface LeaderOptions {
   readonly address?: (() => string) | undefined;
 }
 
+/** What is left at least for goodbyes: whoever does not hear one takes us for lost. */
+const FAREWELL_MS = 200;
+
 interface LeaderEvents {
   member: MemberEvent;
 }
@@ -218,7 +221,7 @@ export class Leader implements AsyncDisposable {
     await this.#relay.drain(left());
     await this.#manager.close(left());
     this.#roster.stop();
-    await this.#network.stop({ graceMs: left() });
+    await this.#network.stop({ graceMs: Math.max(FAREWELL_MS, left()) });
     this.#events.clear();
   }
 

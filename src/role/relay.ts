@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { type ErrorCode, NetworkError, toNetworkError } from '../base/errors.js';
-import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
+import { ANYONE, EVERYONE, type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import type { NetworkMessage } from '../message/message.js';
 import { RawPayload } from '../message/raw-payload.js';
@@ -70,6 +70,10 @@ export class Relay {
     const { self } = this.#parts;
     const { to } = message;
     if (to === undefined || to === self) return false;
+    if (peer.role === 'collaborator' && message.type.startsWith(RESERVED_PREFIX)) {
+      const text = `${peer.node} is a collaborator: '${message.type}' of another node is not for it`;
+      return this.#refuse(message, new NetworkError('NOT_ALLOWED', text));
+    }
     if (message.kind === 'event') return this.#event(message, to);
     if (to === EVERYONE) {
       const text = "to: a request goes to one node, or to '?'; '*' is for events";

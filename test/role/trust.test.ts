@@ -115,6 +115,19 @@ test('a collaborator hands nothing on: what comes through its own socket for ano
   assert.deepEqual(ran, ['undefined', 'w1', '?', '*']);
 });
 
+test('a collaborator does not look into another one, an operator may', async () => {
+  await using stage = new Stage();
+  await stage.leader();
+  await stage.collaborator('w1');
+  const curious = await Puppet.join(stage, 'curious');
+  const operator = await Puppet.join(stage, 'op', { role: 'operator' });
+  const refused = curious.say({ kind: 'request', type: 'netmgr.status', to: 'w1' });
+  const allowed = operator.say({ kind: 'request', type: 'netmgr.status', to: 'w1' });
+  await stage.clock.advance(100);
+  assert.match(String(curious.answerTo(refused)), /^NOT_ALLOWED .*'netmgr\.status'/);
+  assert.equal((operator.answerTo(allowed) as { node?: string }).node, 'w1');
+});
+
 test('one node can keep only so many requests on their way, and the others are not held up by it', async () => {
   await using stage = new Stage();
   const leader = await stage.leader();
