@@ -1,12 +1,21 @@
 import type { Clock, Timer } from './clock.js';
 
+/** `slot` of an item that is in no list, and of one that is about to expire. */
+const NOWHERE = -1;
+const DUE = -2;
+
 /** Something with a deadline. The wheel links these into its slots, so adding and removing allocate nothing. */
 export abstract class Deadline {
   /** On the clock's monotonic scale; set by the wheel. */
   deadline = 0;
-  /** @internal */ slot = -1;
+  /** @internal */ slot: number = NOWHERE;
   /** @internal */ before: Deadline | undefined = undefined;
   /** @internal */ after: Deadline | undefined = undefined;
+
+  /** Whether it is in a wheel. */
+  get armed(): boolean {
+    return this.slot !== NOWHERE;
+  }
 
   /** Called once, at the deadline or at most one tick later. */
   abstract expire(): void;
@@ -41,7 +50,7 @@ export class DeadlineWheel {
   }
 
   add(item: Deadline, delayMs: number): void {
-    if (item.slot !== -1) this.remove(item);
+    if (item.slot !== NOWHERE) this.remove(item);
     const now = this.#clock.now();
     if (this.#size === 0) this.#tick = Math.floor(now / this.#tickMs);
     item.deadline = now + Math.max(0, delayMs);
@@ -51,11 +60,16 @@ export class DeadlineWheel {
   }
 
   remove(item: Deadline): void {
-    if (item.slot === -1) return;
+    if (item.slot === NOWHERE) return;
+    if (item.slot === DUE) {
+      // Another one's expiry has ended it in the same tick.
+      item.slot = NOWHERE;
+      return;
+    }
     if (item.before) item.before.after = item.after;
     else this.#heads[item.slot] = item.after;
     if (item.after) item.after.before = item.before;
-    item.slot = -1;
+    item.slot = NOWHERE;
     item.before = undefined;
     item.after = undefined;
     this.#size -= 1;
@@ -103,9 +117,12 @@ export class DeadlineWheel {
       }
     }
     this.#tick = Math.max(this.#tick, target);
-    for (const item of expired) this.remove(item);
+    for (const item of expired) {
+      this.remove(item);
+      item.slot = DUE;
+    }
     if (this.#size > 0) this.#wakeAt(this.#nextTick(), now);
-    for (const item of expired) item.expire();
+    expireAll(expired);
   }
 
   /** The nearest tick whose slot is not empty; it may hold only later rounds, then we look again. */
@@ -115,4 +132,19 @@ export class DeadlineWheel {
     }
     return this.#tick + SLOTS;
   }
+}
+
+/** One that throws keeps nobody else from expiring. */
+function expireAll(items: readonly Deadline[]): void {
+  const errors: unknown[] = [];
+  for (const item of items) {
+    if (item.slot !== DUE) continue;
+    item.slot = NOWHERE;
+    try {
+      item.expire();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

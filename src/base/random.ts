@@ -56,7 +56,7 @@ function hash(text: string, start: number): number {
 
 /** sfc32 (Chris Doty-Humphrey's PractRand): small, fast, passes BigCrush; not for secrets. */
 export function seededRandom(seed: number | string): Random {
-  const base = typeof seed === 'number' ? hash(String(seed), seed >>> 0) : hash(seed, 0);
+  const base = hash(String(seed), 0);
   let a = base;
   let b = hash('b', base);
   let c = hash('c', b);

@@ -197,7 +197,7 @@ export class Dispatcher implements Workplace {
       this.#succeeded(invocation, result);
       return;
     }
-    if (invocation.slot === -1) this.#arm(invocation);
+    if (!invocation.armed) this.#arm(invocation);
     if (invocation.message.kind !== 'request') this.#events.add(invocation);
     // Whatever can be waited for, but each only once.
     Promise.resolve(result).then(

@@ -199,3 +199,33 @@ test('a cleared wheel fires nothing and can be used again', () => {
   clock.runTo(1000);
   assert.deepEqual(item.fired, [600]);
 });
+
+test('a deadline that another one ends in the same tick does not fire', () => {
+  const clock = new JumpingClock();
+  const wheel = new DeadlineWheel(clock);
+  const items: Noted[] = [];
+  for (let i = 0; i < 2; i += 1) {
+    const other = 1 - i;
+    items.push(new Noted(clock, () => wheel.remove(items[other] as Noted)));
+  }
+  for (const item of items) wheel.add(item, 100);
+  clock.runTo(1000);
+  assert.equal(items.flatMap(({ fired }) => fired).length, 1);
+  assert.ok(items.every(({ armed }) => !armed));
+});
+
+test('one that throws keeps nobody else from firing', () => {
+  const clock = new JumpingClock();
+  const wheel = new DeadlineWheel(clock);
+  const items = [0, 1, 2].map((i) => {
+    return new Noted(clock, () => {
+      if (i === 1) throw new Error('the middle one');
+    });
+  });
+  for (const item of items) wheel.add(item, 100);
+  assert.throws(() => clock.runTo(1000), /the middle one/);
+  assert.deepEqual(
+    items.map(({ fired }) => fired.length),
+    [1, 1, 1],
+  );
+});

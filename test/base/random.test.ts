@@ -22,7 +22,7 @@ const fixed = (...values: readonly number[]): Random => {
 test('the same seed gives the same numbers, another seed others', () => {
   assert.deepEqual(draws(seededRandom(7), 50), draws(seededRandom(7), 50));
   assert.deepEqual(draws(seededRandom('x'), 50), draws(seededRandom('x'), 50));
-  assert.notDeepEqual(draws(seededRandom(17), 5), draws(seededRandom(18), 5));
+  assert.notDeepEqual(draws(seededRandom(7), 5), draws(seededRandom(8), 5));
   assert.notDeepEqual(draws(seededRandom('x'), 5), draws(seededRandom('y'), 5));
 });
 
