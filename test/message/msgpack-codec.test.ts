@@ -172,7 +172,10 @@ test('a small payload that is handed on does not hold on to a large frame', () =
     msgpackCodec.encode(sample({ payload: 'x'.repeat(100_000) })),
   ]) as Uint8Array;
   const [small, large] = msgpackCodec.decode(frame, LIMITS, { lazy: true }).messages;
-  const heldBy = (any: NetworkMessage | undefined) => (any?.payload as RawPayload).encoded as Uint8Array;
+  const heldBy = (any: NetworkMessage | undefined) => {
+    assert.ok(any);
+    return (any.payload as RawPayload).encoded as Uint8Array;
+  };
   assert.notEqual(heldBy(small).buffer, frame.buffer);
   assert.equal(heldBy(large).buffer, frame.buffer);
 });
