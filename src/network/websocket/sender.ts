@@ -177,7 +177,11 @@ export class Sender implements Settling {
 
   /** Past the queue and the window, or two peers with full windows would wait for each other. */
   #acknowledge(): void {
-    if (this.#outbound === undefined || this.#socketFull()) return;
+    if (this.#outbound === undefined) return;
+    if (this.#socketFull()) {
+      this.#awaitDrain();
+      return;
+    }
     this.#writeAlone(this.#encodeAck());
     this.#acknowledgements.written();
   }
@@ -210,6 +214,8 @@ export class Sender implements Settling {
     this.#awaitsDrain = true;
     this.#raw.once('drain', () => {
       this.#awaitsDrain = false;
+      // First of all: the peer may be waiting for it with a full window.
+      if (this.#acknowledgements.enough(this.#host.limits.windowBytes)) this.#acknowledge();
       this.pump();
       this.#reportPressure();
     });
