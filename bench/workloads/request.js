@@ -5,6 +5,7 @@ import { PEERS, peerOf, unavailable } from '../peers/peer.js';
 
 const CONNECTIONS = [1, 8];
 const DEPTHS = [1, 64, 512];
+const WARM_UP_DEPTH = 64;
 
 /** @param {number} connections @param {number} depth */
 const caseOf = (connections, depth) => `request/${connections}x${depth}`;
@@ -100,7 +101,12 @@ async function measureRound({ plan, round, connections, peers, rounds }) {
   /** @type {Map<string, Pair>} */
   const pairs = new Map();
   try {
-    for (const peer of peers) pairs.set(peer, await Pair.open(peer, connections));
+    for (const peer of peers) {
+      const pair = await Pair.open(peer, connections);
+      pairs.set(peer, pair);
+      // One at a time few requests pass; this many have the engine compile what a long-running process would have.
+      await pair.asking.call('load', { connections, depth: WARM_UP_DEPTH, durationMs: 2 * plan.warmUpMs });
+    }
     for (const depth of depths) {
       const name = caseOf(connections, depth);
       plan.progress(`${name} round ${round}/${plan.rounds}`);
