@@ -27,7 +27,6 @@ export class WebSocketNetwork implements Network {
   readonly #dialer: Dialer | undefined;
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   #stopped: Promise<void> | undefined;
-  #unlisten: () => void = () => {};
 
   /** @throws NetworkError INVALID_OPTION naming the field */
   constructor(wiring: NetworkWiring, options: WebSocketNetworkOptions) {
@@ -62,7 +61,6 @@ export class WebSocketNetwork implements Network {
     if (signal?.aborted) throw new NetworkError('CANCELLED', 'the start was cancelled', { cause: signal.reason });
     const onAbort = () => void this.stop();
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.#unlisten = () => signal?.removeEventListener('abort', onAbort);
     this.#state = 'running';
     this.#hub.awake.start();
     try {
@@ -76,6 +74,9 @@ export class WebSocketNetwork implements Network {
     } catch (error) {
       await this.stop({ graceMs: 0 });
       throw error;
+    } finally {
+      // The signal is for the start: how a network that runs is stopped, with how much grace, is its owner's to say.
+      signal?.removeEventListener('abort', onAbort);
     }
     this.#dialer?.start();
   }
@@ -109,7 +110,6 @@ export class WebSocketNetwork implements Network {
   async #stop(graceMs: number): Promise<void> {
     const hub = this.#hub;
     this.#state = 'stopping';
-    this.#unlisten();
     this.#dialer?.stop();
     for (const listener of this.#listeners) listener.stop();
     hub.gate.clear();
