@@ -31,6 +31,7 @@ export type Reply = (request: NetworkMessage, kind: 'response' | 'error', payloa
 const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
   'HANDLER_FAILED',
   'HANDLER_RETRY',
+  'INVALID_MESSAGE',
   'INVALID_PAYLOAD',
   'NOT_ALLOWED',
   'NO_HANDLER',

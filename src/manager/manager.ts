@@ -10,6 +10,7 @@ import type { Stamp } from '../message/stamp.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
 import { type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Dispatcher } from './dispatcher.js';
+import { draftError, timeoutError } from './draft.js';
 import type { Handler } from './handler.js';
 
 export interface ManagerParts {
@@ -111,14 +112,26 @@ export class NetworkManager {
     return this.network.send(this.stamp.make(draft));
   }
 
-  /** See Requester.request. */
-  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
-    return this.requester.request(draft, limits);
+  /**
+   * An event of the caller's own making.
+   * @throws NetworkError INVALID_OPTION naming the field, SERIALIZATION
+   */
+  emit(draft: Omit<MessageDraft, 'kind'>): SendOutcome {
+    const wrong = draftError(draft);
+    if (wrong) throw wrong;
+    return this.sendMessage({ ...draft, kind: 'event' });
+  }
+
+  /** See Requester.request; INVALID_OPTION as well, naming the field that is wrong. */
+  request(draft: RequestDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
+    const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
+    return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits);
   }
 
   /** The same; resolves with the payload of the answer. */
   ask(draft: RequestDraft, limits: RequestLimits): Promise<unknown> {
-    return this.requester.request(draft, limits, payloadOf);
+    const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
+    return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits, payloadOf);
   }
 
   /**

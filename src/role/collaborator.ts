@@ -200,7 +200,7 @@ export class Collaborator implements AsyncDisposable {
 
   /** One way, to the leader (default), a node, `?` or `*`. */
   emit(type: string, payload?: unknown, options: EmitOptions = {}): SendOutcome {
-    return this.#manager.sendMessage({ kind: 'event', type, payload, ...options });
+    return this.#manager.emit({ type, payload, ...options });
   }
 
   /** One way, to every other collaborator, and to the leader if it has a handler. */

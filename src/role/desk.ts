@@ -2,7 +2,8 @@ import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { NetworkError } from '../base/errors.js';
 import { ANYONE, NODE_NAME, type NodeId, type Role } from '../base/names.js';
-import { checkType, type HandlerContext } from '../manager/handler.js';
+import { draftError } from '../manager/draft.js';
+import type { HandlerContext } from '../manager/handler.js';
 import type { NetworkManager } from '../manager/manager.js';
 import { type MessageDraft, PRIORITIES, type Priority } from '../message/message.js';
 import type { SendOutcome } from '../network/network.js';
@@ -60,6 +61,8 @@ export class Desk {
   /** One event of the leader's own. */
   emit(draft: Omit<MessageDraft, 'kind'>): SendOutcome {
     const { manager, balancer } = this.#parts;
+    const wrong = draftError(draft);
+    if (wrong) throw wrong;
     const to = draft.to === ANYONE ? balancer.pick(draft.type) : draft.to;
     if (to === undefined) return 'UNREACHABLE';
     return manager.sendMessage({ ...draft, kind: 'event', to });
@@ -99,7 +102,8 @@ export class Desk {
     const { manager } = this.#parts;
     const order = objectOf(context.message, EMIT);
     const { type, nodes, payload } = order;
-    checkType(String(type));
+    const wrong = draftError({ type: type as string });
+    if (wrong) throw new NetworkError('INVALID_PAYLOAD', wrong.message);
     const message = manager.stamp.make({
       kind: 'event',
       type: String(type),

@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import { ANYONE, type NodeId } from '../base/names.js';
 import type { Random } from '../base/random.js';
+import { draftError, timeoutError } from '../manager/draft.js';
 import { type Handler, type HandlerContext, type HandlerOptions, handle } from '../manager/handler.js';
 import { NetworkManager } from '../manager/manager.js';
 import { isPresent } from '../membership/member.js';
@@ -179,6 +180,8 @@ export class Leader implements AsyncDisposable {
     const { to = ANYONE, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     const name = typeof type === 'string' ? type : type.type;
     if (to === ANYONE) {
+      const wrong = draftError({ type: name, priority, component }) ?? timeoutError(timeoutMs);
+      if (wrong) return Promise.reject(wrong);
       const order = { type: name, to, payload, priority, component, ttl: timeoutMs };
       return this.#relay.ask(order, signal).then(payloadOf) as Promise<OutputOf<D>>;
     }
@@ -194,6 +197,8 @@ export class Leader implements AsyncDisposable {
 
   /** One way, to every collaborator; serialised once. @returns how many it was queued for */
   broadcast(type: string, payload?: unknown, options: Omit<EmitOptions, 'to'> = {}): number {
+    const wrong = draftError({ type, ...options });
+    if (wrong) throw wrong;
     const message = this.#manager.stamp.make({ kind: 'event', type, to: '*', payload, ...options });
     return this.#network.sendMany(message, this.members()).filter((outcome) => outcome === 'queued').length;
   }

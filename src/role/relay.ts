@@ -147,7 +147,7 @@ export class Relay {
       const { type, from, priority, component, payload } = message;
       const draft = { type, from, to: target, priority, component, payload };
       const limits = { timeoutMs: Math.max(1, until.deadline - startedAt), signal: until.signal };
-      const answer = await manager.request(draft, limits);
+      const answer = await manager.requester.request(draft, limits);
       tookMs = clock.now() - startedAt;
       return answer;
     } finally {
