@@ -100,7 +100,7 @@ export function handle<const Type extends string, Output, In extends StandardSch
   };
 }
 
-export function checkType(type: string): void {
+function checkType(type: string): void {
   if (typeof type !== 'string' || !TYPE_NAME.test(type)) {
     throw new NetworkError('INVALID_OPTION', `type: ${JSON.stringify(type)} is not a message type`, {
       hint: 'a letter, then up to 127 letters, digits and . _ : -',
