@@ -47,7 +47,7 @@ export class Hub implements ConnectionHost {
     this.#log = log;
     this.#lost = lost;
     this.#events = new Emitter((error) => log.error({ error }, 'a listener for peer events failed'));
-    this.#flush = new TurnFlush(clock);
+    this.#flush = new TurnFlush();
     this.gate = new Gate(limits, counters);
     this.awake = new AwakeTime(clock, limits.sweepMs, (time) => {
       this.gate.sweep(time);
