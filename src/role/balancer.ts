@@ -1,5 +1,6 @@
 import type { NodeId } from '../base/names.js';
 import { integer, type Random } from '../base/random.js';
+import { Candidates } from './candidates.js';
 
 /** How much the last sample counts in the moving average of a node's answer time. */
 const WEIGHT = 0.3;
@@ -10,6 +11,8 @@ interface Load {
   slots: number;
   ewmaMs: number;
   congested: boolean;
+  /** What it is a candidate for. */
+  types: readonly string[];
 }
 
 /**
@@ -19,8 +22,8 @@ interface Load {
 export class Balancer {
   readonly #random: Random;
   readonly #loads = new Map<NodeId, Load>();
-  /** Who can take a type, rebuilt when a member or its handlers change. */
-  readonly #candidates = new Map<string, NodeId[]>();
+  /** Who can take a type. */
+  readonly #candidates = new Map<string, Candidates>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -30,22 +33,25 @@ export class Balancer {
   offer(node: NodeId, types: readonly string[], slots: number): void {
     this.withdraw(node);
     const load = this.#loads.get(node);
-    if (load) load.slots = slots;
-    else this.#loads.set(node, { inFlight: 0, slots, ewmaMs: 1, congested: false });
-    for (const type of types) {
-      const nodes = this.#candidates.get(type);
-      if (nodes) nodes.push(node);
-      else this.#candidates.set(type, [node]);
+    if (load) {
+      load.slots = slots;
+      load.types = types;
+    } else {
+      this.#loads.set(node, { inFlight: 0, slots, ewmaMs: 1, congested: false, types });
     }
+    for (const type of types) this.#candidatesOf(type).add(node);
   }
 
   /** The node takes nothing at the moment; what is known of its speed is kept. */
   withdraw(node: NodeId): void {
-    for (const [type, nodes] of this.#candidates) {
-      const rest = nodes.filter((candidate) => candidate !== node);
-      if (rest.length === 0) this.#candidates.delete(type);
-      else if (rest.length < nodes.length) this.#candidates.set(type, rest);
+    const load = this.#loads.get(node);
+    if (!load) return;
+    for (const type of load.types) {
+      const candidates = this.#candidates.get(type);
+      candidates?.remove(node);
+      if (candidates?.nodes.length === 0) this.#candidates.delete(type);
     }
+    load.types = [];
   }
 
   forget(node: NodeId): void {
@@ -60,7 +66,7 @@ export class Balancer {
 
   /** @returns undefined if nobody, or nobody beside `except`, takes the type */
   pick(type: string, except?: ReadonlySet<NodeId>): NodeId | undefined {
-    let nodes = this.#candidates.get(type);
+    let nodes: readonly NodeId[] | undefined = this.#candidates.get(type)?.nodes;
     if (nodes && except?.size) nodes = nodes.filter((node) => !except.has(node));
     if (!nodes || nodes.length === 0) return undefined;
     const first = integer(this.#random, nodes.length);
@@ -86,6 +92,15 @@ export class Balancer {
 
   inFlight(node: NodeId): number {
     return this.#loads.get(node)?.inFlight ?? 0;
+  }
+
+  #candidatesOf(type: string): Candidates {
+    let candidates = this.#candidates.get(type);
+    if (!candidates) {
+      candidates = new Candidates();
+      this.#candidates.set(type, candidates);
+    }
+    return candidates;
   }
 
   #cost(node: NodeId): number {
