@@ -29,6 +29,17 @@ export interface EncodedMessage {
 
 export type Frame = string | Uint8Array;
 
+/**
+ * The bytes of a frame that `join` made of these parts. Joining text adds a character for each part and one more, so
+ * that the frame need not be measured, which would be a pass over the whole of it.
+ */
+export function joinedBytes(frame: Frame, parts: readonly EncodedMessage[]): number {
+  if (typeof frame !== 'string') return frame.length;
+  let bytes = parts.length === 1 ? 0 : parts.length + 1;
+  for (const part of parts) bytes += part.bytes;
+  return bytes;
+}
+
 export interface InvalidMessage {
   /** INVALID_MESSAGE, naming the field and its rule. */
   readonly error: NetworkError;

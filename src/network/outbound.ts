@@ -1,4 +1,4 @@
-import type { Codec, EncodedMessage, Frame } from '../message/codec.js';
+import { type Codec, type EncodedMessage, type Frame, joinedBytes } from '../message/codec.js';
 import type { Priority } from '../message/message.js';
 import { WeightedFairQueue } from '../traffic/weighted-fair-queue.js';
 import type { Traffic } from './network.js';
@@ -48,6 +48,7 @@ export class Outbound {
   #acknowledgedBytes = 0;
   #progressAt: number;
   #congested = false;
+  #takenBytes = 0;
 
   constructor(options: OutboundOptions) {
     this.#codec = options.codec;
@@ -65,6 +66,11 @@ export class Outbound {
 
   get unacknowledgedBytes(): number {
     return this.#sentBytes - this.#acknowledgedBytes;
+  }
+
+  /** The bytes of the frame that was taken last, by `pull` or `direct`. */
+  get takenBytes(): number {
+    return this.#takenBytes;
   }
 
   /** Nothing waits to be pulled. */
@@ -145,7 +151,8 @@ export class Outbound {
 
   #join(messages: readonly EncodedMessage[], now: number): Frame {
     const frame = this.#codec.join(messages);
-    const bytes = frameBytes(frame);
+    const bytes = joinedBytes(frame, messages);
+    this.#takenBytes = bytes;
     if (this.unacknowledgedBytes === 0) this.#progressAt = now;
     this.#sentBytes += bytes;
     this.#traffic.messagesOut += messages.length;
@@ -166,6 +173,3 @@ export interface OutboundOptions {
   readonly peerWindowBytes: number;
   readonly peerMaxFrameBytes: number;
 }
-
-export const frameBytes = (frame: Frame): number =>
-  typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length;

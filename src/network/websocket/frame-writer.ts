@@ -1,19 +1,22 @@
 import type { Socket } from 'node:net';
 import type { Frame } from '../../message/codec.js';
-import { frameBytes } from '../outbound.js';
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
 const MASKED = 0x80;
 const MASK_BYTES = 4;
 
+interface Outgoing {
+  readonly frame: Frame;
+  readonly bytes: number;
+  /** 32 unpredictable bits, which a client's frames must have (RFC 6455, 5.3); undefined for a server's. */
+  readonly mask: number | undefined;
+}
+
 /**
  * Writes one whole WebSocket frame (RFC 6455, 5.2) as one buffer and one write; `ws` itself takes two buffers for it.
- *
- * @param mask 32 unpredictable bits, which a client's frames must have (5.3); undefined for a server's
  */
-export function writeFrame(raw: Socket, frame: Frame, mask: number | undefined): void {
-  const bytes = frameBytes(frame);
+export function writeFrame(raw: Socket, { frame, bytes, mask }: Outgoing): void {
   const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
   const head = 2 + lengthBytes + (mask === undefined ? 0 : MASK_BYTES);
   // The payload begins at a multiple of four, so that it can be masked a word at a time.

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Codec, EncodedMessage, Frame } from '../../message/codec.js';
+import { type Codec, type EncodedMessage, type Frame, joinedBytes } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
-import { frameBytes, Outbound } from '../outbound.js';
+import { Outbound } from '../outbound.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { WebSocketCounters } from './counters.js';
 import { writeFrame } from './frame-writer.js';
@@ -145,7 +145,7 @@ export class Sender implements Settling {
       }
       const frame = outbound.pull(this.#host.time);
       if (frame === undefined) break;
-      this.#write(frame);
+      this.#write(frame, outbound.takenBytes);
     }
     this.#host.progressed();
   }
@@ -171,7 +171,7 @@ export class Sender implements Settling {
     const frame = outbound.direct(parts, this.#host.time);
     if (frame === undefined) return false;
     if (parts.length > 1) this.#acknowledgements.written();
-    this.#write(frame);
+    this.#write(frame, outbound.takenBytes);
     return true;
   }
 
@@ -194,15 +194,16 @@ export class Sender implements Settling {
   /** @returns the bytes of the frame */
   #writeAlone(encoded: EncodedMessage): number {
     const frame = this.#codec.join([encoded]);
-    const bytes = frameBytes(frame);
+    const bytes = joinedBytes(frame, [encoded]);
     this.#traffic.messagesOut += 1;
     this.#traffic.bytesOut += bytes;
-    this.#write(frame);
+    this.#write(frame, bytes);
     return bytes;
   }
 
-  #write(frame: Frame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) writeFrame(this.#raw, frame, this.#mask?.());
+  #write(frame: Frame, bytes: number): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    writeFrame(this.#raw, { frame, bytes, mask: this.#mask?.() });
   }
 
   #socketFull(): boolean {
