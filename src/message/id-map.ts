@@ -4,8 +4,8 @@ interface Kept {
 }
 
 const ZERO = 0x30;
-/** So many digits always fit into a small integer of the engine. */
-const MAX_DIGITS = 9;
+/** Nine digits always fit into a small integer of the engine. */
+const MAX_SCALE = 1e9;
 
 /**
  * A map by message id. Ids end in a counter (see Stamp), and maps of small integers are several times faster than
@@ -57,7 +57,7 @@ function counterOf(id: string): number {
   for (; i >= 0; i -= 1) {
     const digit = id.charCodeAt(i) - ZERO;
     if (digit < 0 || digit > 9) break;
-    if (scale === 10 ** MAX_DIGITS) return -1;
+    if (scale === MAX_SCALE) return -1;
     value += digit * scale;
     scale *= 10;
   }
