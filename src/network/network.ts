@@ -96,7 +96,7 @@ export type PeerEvent =
     }
   /** The dialled node refused us for good (name in use, other cluster, not allowed): dialling has ended. */
   | { readonly type: 'refused'; readonly address: string; readonly error: NetworkError }
-  /** Stop producing for this peer until `drained`. */
+  /** Stop producing for this peer until `drained`. May be told inside the `send` that was too much. */
   | { readonly type: 'congested'; readonly peer: Peer }
   | { readonly type: 'drained'; readonly peer: Peer };
 

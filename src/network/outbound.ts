@@ -88,6 +88,11 @@ export class Outbound {
     return this.queuedBytes >= this.#limits.maxBatchBytes;
   }
 
+  /** More is queued than a producer should add to. */
+  get overfull(): boolean {
+    return this.queuedBytes > this.#limits.congestedBytes;
+  }
+
   push(priority: Priority, message: EncodedMessage): 'queued' | 'BACKPRESSURE' | 'TOO_LARGE' {
     if (message.bytes > this.#maxFrameBytes) return 'TOO_LARGE';
     const queued = this.queuedBytes;

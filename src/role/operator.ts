@@ -187,7 +187,8 @@ export class Operator implements OperatorApi {
     payload: unknown,
     options: RequestOptions,
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
-    if (this.#drained) await this.#room(this.#drained.promise, options);
+    // Those who waited together may have filled it again.
+    while (this.#drained) await this.#room(this.#drained.promise, options);
     const { to, priority, component, timeoutMs, signal } = options;
     const answer = await this.#manager.request({ type, to, payload, priority, component }, { timeoutMs, signal });
     return { node: answer.from, payload: payloadOf(answer) };

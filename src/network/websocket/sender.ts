@@ -110,6 +110,8 @@ export class Sender implements Settling {
     const outcome = outbound.push(message.priority ?? 'normal', encoded);
     if (outcome === 'queued') {
       if (outbound.frameReady) this.pump();
+      // At once: a producer that goes on for the rest of the turn would run into the bound.
+      if (outbound.overfull) this.#reportPressure();
       return outcome;
     }
     this.#traffic.errors += 1;
