@@ -1,4 +1,5 @@
 import { type ErrorCode, isNetworkError, NetworkError, type NetworkErrorOptions } from '../base/errors.js';
+import { ANYONE } from '../base/names.js';
 
 /** What the process says with its exit status: the table of the CLI contract. */
 export const EXIT = {
@@ -73,6 +74,9 @@ export const usageError = (message: string, hint?: string): CommandError =>
 /** What was configured, or a file that was named, is wrong: exit 78. */
 export const configurationError = (message: string, hint?: string): CommandError =>
   new CommandError('INVALID_OPTION', message, { exitCode: EXIT.configuration, hint });
+
+/** The node that an error is about; `?` is none. */
+export const nodeOf = (error: NetworkError): string | undefined => (error.node === ANYONE ? undefined : error.node);
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError) return error.exitCode;

@@ -4,6 +4,9 @@ import { VERSION } from '../base/version.js';
 export async function main(): Promise<void> {
   const words = process.argv.slice(2);
   if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+      process.exitCode = code === 'EPIPE' ? 0 : 75;
+    });
     process.stdout.write(`${VERSION}\n`);
     return;
   }

@@ -9,6 +9,8 @@ export interface Output {
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly closed: AbortSignal;
+  /** Resolves when all data is written; to why it could not be, unless it is that nobody reads any more. */
+  settled(): Promise<Error | undefined>;
   /** Text as it is, with its own line ends; resolves when there is room for more. */
   data(text: string | Uint8Array): Promise<void>;
   /** One JSON document, indented: for a snapshot. */
@@ -30,7 +32,13 @@ export interface OutputParts {
 export function createOutput(parts: OutputParts): Output {
   const { stdout, stderr } = parts;
   const gone = new AbortController();
-  stdout.on('error', (error: NodeJS.ErrnoException) => gone.abort(error));
+  let fault: Error | undefined;
+  const failed = (error: NodeJS.ErrnoException | null | undefined) => {
+    if (!error) return;
+    if (!gone.signal.aborted && error.code !== 'EPIPE') fault = error;
+    gone.abort(error);
+  };
+  stdout.on('error', failed);
   // Nobody is left to be told that stderr is gone.
   stderr.on('error', () => {});
   const data = (text: string | Uint8Array) => write(stdout, text, gone.signal);
@@ -39,6 +47,15 @@ export function createOutput(parts: OutputParts): Output {
     stdout,
     stderr,
     closed: gone.signal,
+    settled: () =>
+      new Promise((resolve) => {
+        if (gone.signal.aborted) return resolve(fault);
+        // Its turn comes after all that was written before.
+        stdout.write('', (error) => {
+          failed(error);
+          resolve(fault);
+        });
+      }),
     data,
     document: (value) => data(`${jsonText(value, 2)}\n`),
     line: (value) => data(`${jsonText(value)}\n`),

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../base/errors.js';
 import type { Environment } from './environment.js';
-import { configurationError } from './exit-codes.js';
 
 /** sockaddr_un holds 108 bytes on Linux, the last a NUL; BSDs and macOS hold 104. */
 const LONGEST_SOCKET_PATH = { linux: 107, other: 103 };
@@ -51,16 +48,4 @@ function socketPath(environment: Environment, path: string): string {
   const runtime = variables['XDG_RUNTIME_DIR'];
   const directory = runtime ? join(runtime, 'netmgr') : join(temporary, `netmgr-${uid ?? 'user'}`);
   return join(directory, `${short}.sock`);
-}
-
-/** Makes the directory and those above it, open to this user alone. @throws CommandError (78) */
-export function makePrivateDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw configurationError(
-      `the directory ${path} cannot be made: ${messageOf(error)}`,
-      "'--state-dir DIR' names another place.",
-    );
-  }
 }

@@ -12,6 +12,7 @@ import { createOutput, type Output } from './output.js';
 import { settingsDirectory } from './paths.js';
 import { reportError } from './report-error.js';
 import { readSettings, resolveFlag, type SettingSources, type TypedFlags } from './settings.js';
+import { storageError } from './storage.js';
 import { styleFor } from './style.js';
 
 export interface ProgramParts {
@@ -28,17 +29,27 @@ export async function runProgram(words: readonly string[], parts: ProgramParts):
   const { environment } = parts;
   const state = { quiet: isQuiet(words, environment), exitCode: 0 };
   const output = createOutput({ ...environment, quiet: () => state.quiet });
+  const json = wantsJson(words, environment);
   try {
     const program = assemble(parts, output, (exitCode) => {
       state.exitCode = exitCode;
     });
+    requireCommand(program, words);
     await program.parseAsync(helpLast(words), { from: 'user' });
-    return state.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (output.closed.aborted) return 0;
-    return reportError(fromCommander(error), output, wantsJson(words, environment));
+    if (error instanceof CommanderError && error.exitCode === 0) state.exitCode = 0;
+    else if (output.closed.aborted) state.exitCode = 0;
+    else state.exitCode = reportError(fromCommander(error), output, json);
   }
+  const fault = await output.settled();
+  return fault === undefined ? state.exitCode : reportError(storageError('stdout', fault), output, json);
+}
+
+/** commander would answer `stauts --help` with the help of everything. @throws CommandError (2) */
+function requireCommand(program: Commander, words: readonly string[]): void {
+  const word = words[0] === 'help' ? words[1] : words[0];
+  if (word === undefined || word.startsWith('-')) return;
+  if (!program.commands.some((command) => command.name() === word)) throw unknownWord(program, word);
 }
 
 /** `help status` is `status --help`. */
@@ -202,7 +213,7 @@ function examplesText(command: Command): string {
   return `\nExamples:\n${lines.join('\n')}`;
 }
 
-const helpWidth = (environment: Environment): number => Math.max(60, Math.min(environment.stdout.columns ?? 100, 120));
+const helpWidth = (environment: Environment): number => Math.max(60, Math.min(environment.stdout.columns || 100, 120));
 
 async function invocationOf(target: Commander, command: Command, context: BuildContext): Promise<Invocation> {
   const { environment, output } = context;

@@ -21,10 +21,10 @@ export interface Progress {
 const nothing: Progress = { update: () => {}, clear: () => {} };
 const REDRAW_MS = 100;
 
-/** A bar on the terminal of stderr; nothing at all elsewhere. */
+/** A bar on the terminal of stderr; nothing at all elsewhere, or where the cursor cannot be moved. */
 export function createProgress(environment: Environment, quiet: boolean): Progress {
-  const { stderr, clock } = environment;
-  if (stderr.isTTY !== true || quiet) return nothing;
+  const { stderr, clock, variables } = environment;
+  if (stderr.isTTY !== true || variables['TERM'] === 'dumb' || quiet) return nothing;
   const startedAt = clock.now();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let shown = false;
@@ -34,7 +34,7 @@ export function createProgress(environment: Environment, quiet: boolean): Progre
       if (now - drawnAt < REDRAW_MS) return;
       drawnAt = now;
       shown = true;
-      stderr.write(`\r\x1b[2K${progressLine(state, now - startedAt, (stderr.columns ?? 80) - 1)}`);
+      stderr.write(`\r\x1b[2K${progressLine(state, now - startedAt, (stderr.columns || 80) - 1)}`);
     },
     clear: () => {
       if (shown) stderr.write('\r\x1b[2K');

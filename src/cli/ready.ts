@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
-import { messageOf } from '../base/errors.js';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Environment } from './environment.js';
-import { configurationError } from './exit-codes.js';
+import { storageError } from './storage.js';
 
 export interface ReadyNotice {
   readonly address: string;
@@ -12,14 +11,15 @@ export interface ReadyNotice {
   readonly socket: string;
 }
 
-/** Whoever finds the file finds all of it. @throws CommandError (78) */
+/** Whoever finds the file finds all of it. @throws CommandError: 78 if it cannot be written, 75 if the disk is full */
 export function writeReadyFile(path: string, notice: ReadyNotice): void {
   const aside = `${path}.${notice.pid}.new`;
   try {
     writeFileSync(aside, `${JSON.stringify(notice)}\n`, { mode: 0o600 });
     renameSync(aside, path);
   } catch (error) {
-    throw configurationError(`--ready-file ${path}: ${messageOf(error)}`);
+    rmSync(aside, { force: true });
+    throw storageError(`--ready-file ${path}`, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { messageOf, NetworkError, toNetworkError } from '../base/errors.js';
 import { visible } from '../message/escape.js';
-import { exitCodeOf } from './exit-codes.js';
+import { exitCodeOf, nodeOf } from './exit-codes.js';
 import { jsonText, type Output } from './output.js';
 
 /** Says on stderr what went wrong and what to do next; with `json` as one object. @returns the exit code */
@@ -21,7 +21,7 @@ function hintFor(error: NetworkError, thrown: unknown): string | undefined {
     case 'CONNECTION_FAILED':
     case 'HANDSHAKE_TIMEOUT':
     case 'CLOSED':
-      return "Is the leader running? 'netmgr lead' starts one on this host, '--leader HOST:PORT' names another.";
+      return "Is the leader running? 'netmgr lead' starts one on this host.";
     case 'NO_HANDLER':
       return "'netmgr nodes ls' shows who handles what.";
     case 'OVERLOADED':
@@ -29,6 +29,11 @@ function hintFor(error: NetworkError, thrown: unknown): string | undefined {
       return 'Everything is busy: try again later, or let more collaborators join.';
     case 'TIMEOUT':
       return "'--timeout' sets how long to wait, for instance --timeout 30s.";
+    case 'TOO_LARGE':
+      return 'One message may have 1 MiB: send a path or an address of what is larger.';
+    case 'HANDLER_FAILED':
+    case 'HANDLER_RETRY':
+      return nodeOf(error) === undefined ? undefined : `So says ${error.node}; its log may say more.`;
     case 'INTERNAL':
       return `This is a fault in netmgr; please report it with these lines: ${placeOf(thrown)}`;
     default:

@@ -21,7 +21,7 @@ export interface TableLook {
 }
 
 export const tableLook = (output: Output, style: Style): TableLook => ({
-  width: output.stdout.isTTY === true ? Math.max(20, output.stdout.columns ?? 80) : undefined,
+  width: output.stdout.isTTY === true ? Math.max(20, output.stdout.columns || 80) : undefined,
   style,
 });
 

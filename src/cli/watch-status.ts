@@ -19,7 +19,7 @@ export async function watchStatus(environment: Environment, invocation: Invocati
   const signal = AbortSignal.any([stopping.signal, invocation.signal]);
   const target = leaderTarget(environment, invocation);
   const operator = await connect(environment, target, { timeoutMs: CONNECT_MS, signal });
-  const screen = await createScreen(invocation);
+  const screen = await createScreen(environment, invocation);
   try {
     await follow(operator, screen, signal);
   } catch (error) {
@@ -48,11 +48,11 @@ async function follow(operator: OperatorApi, screen: Screen, signal: AbortSignal
   }
 }
 
-async function createScreen(invocation: Invocation): Promise<Screen> {
+async function createScreen(environment: Environment, invocation: Invocation): Promise<Screen> {
   const { output, style } = invocation;
   if (invocation.value(jsonFlag)) return { live: false, show: (status) => output.line(status), end: () => {} };
   const look = () => tableLook(output, style);
-  if (output.stdout.isTTY !== true) {
+  if (output.stdout.isTTY !== true || environment.variables['TERM'] === 'dumb') {
     return {
       live: false,
       show: async (status) => output.data(`${await renderStatus(status, look())}\n`),
@@ -63,7 +63,7 @@ async function createScreen(invocation: Invocation): Promise<Screen> {
   const update = createLogUpdate(output.stdout as NodeJS.WriteStream);
   return {
     live: true,
-    show: async (status) => update(clipRows(await renderStatus(status, look()), output.stdout.rows ?? 24)),
+    show: async (status) => update(clipRows(await renderStatus(status, look()), output.stdout.rows || 24)),
     end: () => update.done(),
   };
 }

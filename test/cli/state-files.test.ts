@@ -8,13 +8,8 @@ import { NODE_NAME } from '../../src/base/names.js';
 import type { Environment } from '../../src/cli/environment.js';
 import { nameOfHost, nodeNames } from '../../src/cli/join/node-names.js';
 import { lockOwner, takeLock } from '../../src/cli/lock.js';
-import {
-  leaderSocket,
-  makePrivateDirectory,
-  nodeSocket,
-  settingsDirectory,
-  stateDirectory,
-} from '../../src/cli/paths.js';
+import { leaderSocket, nodeSocket, settingsDirectory, stateDirectory } from '../../src/cli/paths.js';
+import { makePrivateDirectory } from '../../src/cli/private-directory.js';
 import { assertNothingLeft } from '../leaks.js';
 import { fakeEnvironment } from './fake-environment.js';
 
@@ -24,7 +19,7 @@ after(() => rmSync(directory, { recursive: true }));
 
 function fresh(name: string): string {
   const path = join(directory, name);
-  makePrivateDirectory(path);
+  makePrivateDirectory({ uid: process.getuid?.() }, path);
   return path;
 }
 
@@ -105,7 +100,7 @@ test('a socket path that is too long becomes a short one, the same for everybody
 test('directories are private', () => {
   assert.equal(statSync(fresh('deep/er')).mode & 0o777, 0o700);
   writeFileSync(join(directory, 'file'), '');
-  assert.throws(() => makePrivateDirectory(join(directory, 'file', 'x')), { exitCode: 78 });
+  assert.throws(() => makePrivateDirectory({ uid: undefined }, join(directory, 'file', 'x')), { exitCode: 78 });
 });
 
 test('a node is named after its host', () => {

@@ -1,4 +1,3 @@
-import { text as readAll } from 'node:stream/consumers';
 import type { Clock } from '../../base/clock.js';
 import { type NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Priority } from '../../message/message.js';
@@ -7,7 +6,7 @@ import type { Command, Invocation } from '../command.js';
 import { connect } from '../connect.js';
 import { dryRun } from '../dry-run.js';
 import type { Environment } from '../environment.js';
-import { CommandError, EXIT, usageError } from '../exit-codes.js';
+import { CommandError, EXIT, nodeOf, usageError } from '../exit-codes.js';
 import { parseQuorum, type Quorum, Tally } from '../fan-out.js';
 import { type Flag, valueFlag } from '../flags.js';
 import { jsonFlag } from '../global-flags.js';
@@ -26,6 +25,7 @@ import {
 } from '../selection.js';
 import { watchStopSignals } from '../stop-signals.js';
 import { leaderTarget } from '../target.js';
+import { readText } from '../whole-input.js';
 
 const callTimeoutFlag: Flag<number> = timeoutFlag('call', 5000, '5s');
 const quorumFlag: Flag<Quorum | undefined> = valueFlag({
@@ -72,7 +72,7 @@ async function runCall(environment: Environment, invocation: Invocation): Promis
   if (quorum !== undefined && selection.kind !== 'some')
     throw usageError('--quorum needs --all, --where or several nodes');
   const typed = invocation.operands[1];
-  const text = typed === '-' ? await readAll(environment.stdin) : typed;
+  const text = typed === '-' ? await readText(environment.stdin) : typed;
   const payload = typedPayload(text, invocation.value(ndjsonFlag));
   using stopping = watchStopSignals(environment);
   const signal = AbortSignal.any([stopping.signal, invocation.signal]);
@@ -154,7 +154,7 @@ async function callOneJson(
     return EXIT.ok;
   } catch (thrown) {
     const error = await explained(operator, { error: thrown, type, to: parts.to });
-    const node = parts.to ?? error.node ?? null;
+    const node = parts.to ?? nodeOf(error) ?? null;
     await invocation.output.line({ node, ok: false, ms: ms(), error: error.toWire() });
     throw error;
   }
@@ -172,7 +172,7 @@ async function explained(
   }
   if (error.code === 'CLOSED' || error.code === 'SEND_FAILED') {
     return new CommandError(error.code, error.message, {
-      exitCode: EXIT.partial,
+      exitCode: error.node === operator.peer ? EXIT.unreachable : EXIT.partial,
       cause: error,
       hint: 'Whether the handler did its work is not known.',
     });

@@ -1,3 +1,4 @@
+import { visible } from '../../message/escape.js';
 import { leaderAddress } from '../address.js';
 import type { Command, Invocation } from '../command.js';
 import { EXIT, usageError } from '../exit-codes.js';
@@ -24,7 +25,14 @@ const NAME = { name: 'NAME', description: 'the name of the context', required: t
 const addCommand: Command = {
   name: 'add',
   summary: 'give a leader a name',
-  arguments: [NAME, { name: 'ADDR', description: 'host:port, ws://host:port or unix:/path', required: true }],
+  arguments: [
+    NAME,
+    {
+      name: 'ADDR',
+      description: "unix:/path of the leader's socket; host:port is good for 'netmgr join' alone",
+      required: true,
+    },
+  ],
   examples: [
     {
       command: 'netmgr config context add lab unix:/srv/lab/leader/leader.sock',
@@ -53,9 +61,9 @@ const listCommand: Command = {
       await invocation.output.document({ schema: 1, current, contexts });
       return EXIT.ok;
     }
-    const width = Math.max(0, ...contexts.map(({ name }) => name.length));
+    const width = Math.max(0, ...contexts.map(({ name }) => visible(name).length));
     const lines = contexts.map(
-      ({ name, address }) => `${name === current ? '*' : ' '} ${name.padEnd(width)}  ${address}\n`,
+      ({ name, address }) => `${name === current ? '*' : ' '} ${visible(name).padEnd(width)}  ${visible(address)}\n`,
     );
     await invocation.output.data(lines.join(''));
     return EXIT.ok;

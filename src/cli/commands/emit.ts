@@ -104,13 +104,18 @@ async function emitLines(environment: Environment, emission: Emission): Promise<
   const priority = invocation.value(priorityFlag);
   const missed = new Map<string, string>();
   let events = 0;
-  for await (const item of readItems(environment.stdin, '\n')) {
-    if (signal.aborted) break;
-    if (item.text.trim() === '') continue;
-    const payload = typedPayload(item.text, invocation.value(ndjsonFlag));
-    const results = await operator.emitEach(type, payload, { nodes, signal, priority });
-    for (const { node, sent, code } of results) if (!sent) missed.set(node, code ?? 'SEND_FAILED');
-    events += 1;
+  try {
+    for await (const item of readItems(environment.stdin, '\n')) {
+      if (signal.aborted) break;
+      if (item.text.trim() === '') continue;
+      const payload = typedPayload(item.text, invocation.value(ndjsonFlag));
+      const results = await operator.emitEach(type, payload, { nodes, signal, priority });
+      for (const { node, sent, code } of results) if (!sent) missed.set(node, code ?? 'SEND_FAILED');
+      events += 1;
+    }
+  } catch (error) {
+    invocation.output.note(`${events} ${events === 1 ? 'event was' : 'events were'} sent before this one:`);
+    throw error;
   }
   const tally = new Tally(nodes);
   for (const node of nodes) tally.count(node, missed.get(node));

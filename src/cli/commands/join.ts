@@ -9,6 +9,7 @@ import { nodeNames } from '../join/node-names.js';
 import { createRoleLog } from '../log.js';
 import { parsePositiveDuration } from '../message-flags.js';
 import { parseBindings } from '../script/binding.js';
+import { checkBindings } from '../script/executable.js';
 import { loadHandlerModule } from '../script/module.js';
 import { addressTarget, invocationState, leaderTarget } from '../target.js';
 import { parseInteger } from '../units.js';
@@ -108,6 +109,7 @@ async function runJoin(environment: Environment, invocation: Invocation): Promis
     payload: invocation.value(payloadFlag),
     env: invocation.value(envFlag),
   });
+  await checkBindings(bindings, environment.variables['PATH']);
   const [typed] = invocation.operands;
   const file = invocation.value(handlersFlag);
   const cluster = invocation.setting(clusterFlag);

@@ -10,7 +10,8 @@ import { type Flag, plainText, valueFlag } from '../flags.js';
 import { clusterFlag, parseName, quietFlag } from '../global-flags.js';
 import { type Lock, takeLock } from '../lock.js';
 import { createRoleLog, type RoleLog } from '../log.js';
-import { leaderDirectory, leaderSocket, makePrivateDirectory } from '../paths.js';
+import { leaderDirectory, leaderSocket } from '../paths.js';
+import { makePrivateDirectory, requireSafeDirectory } from '../private-directory.js';
 import { announceReady, writeReadyFile } from '../ready.js';
 import { watchStopSignals } from '../stop-signals.js';
 import { invocationState } from '../target.js';
@@ -71,8 +72,9 @@ async function runLead(environment: Environment, invocation: Invocation): Promis
   const state = invocationState(environment, invocation);
   const directory = leaderDirectory(state);
   const socketPath = leaderSocket(environment, state);
-  makePrivateDirectory(directory);
-  makePrivateDirectory(dirname(socketPath));
+  makePrivateDirectory(environment, directory);
+  requireSafeDirectory(environment, state);
+  makePrivateDirectory(environment, dirname(socketPath));
   const lock = lockDirectory(environment, directory);
   const log = await createRoleLog(environment, invocation);
   using stopping = watchStopSignals(environment);
@@ -113,6 +115,10 @@ interface LeaderParts {
 async function startLeader(environment: Environment, invocation: Invocation, parts: LeaderParts): Promise<Leader> {
   const { createLeader } = await import('../../compose.js');
   const { bind, log, signal, socketPath } = parts;
+  // Once it serves, a signal asks for an orderly stop, and must not cut off its network.
+  const starting = new AbortController();
+  const onAbort = () => starting.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await createLeader({
       name: invocation.value(nameFlag),
@@ -123,7 +129,7 @@ async function startLeader(environment: Environment, invocation: Invocation, par
       clock: environment.clock,
       random: environment.random,
       log,
-      signal,
+      signal: starting.signal,
     });
   } catch (error) {
     if (!(error instanceof NetworkError) || error.code !== 'ADDRESS_IN_USE') throw error;
@@ -132,6 +138,8 @@ async function startLeader(environment: Environment, invocation: Invocation, par
       cause: error,
       hint: `Another program listens there; '--bind ${bind.host}:0' picks a free port.`,
     });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -72,7 +72,7 @@ export const mapCommand = (environment: Environment): Command => ({
   details: [
     'Each line is one input: JSON if it begins with {, [ or ", else text. Each gives one line of JSON on stdout, in the',
     'order in which they are done: {"index","node","ok","ms","payload"} or, if it failed, with "error". Ctrl-C takes no',
-    'more inputs and finishes what runs; a second one ends it.',
+    'more inputs, finishes what runs and exits 3, for not all was done; a second one ends it.',
   ].join('\n'),
   arguments: [{ name: 'TYPE', description: 'the handler', required: true }],
   flags: [

@@ -8,7 +8,8 @@ import type { Environment } from '../environment.js';
 import { CommandError, configurationError, EXIT } from '../exit-codes.js';
 import { type Lock, takeLock } from '../lock.js';
 import type { RoleLog } from '../log.js';
-import { makePrivateDirectory, nodeDirectory, nodeSocket } from '../paths.js';
+import { nodeDirectory, nodeSocket, nodesDirectory } from '../paths.js';
+import { makePrivateDirectory, requireSafeDirectory } from '../private-directory.js';
 import type { ScriptBinding } from '../script/binding.js';
 import { type ScriptHandlers, scriptHandlers } from '../script/script-handlers.js';
 import { watchStopSignals } from '../stop-signals.js';
@@ -42,7 +43,9 @@ const DRAIN_MS = 30_000;
 export async function collaborate(environment: Environment, plan: JoinPlan): Promise<void> {
   for (const name of plan.names.candidates) {
     const directory = nodeDirectory(plan.state, name);
-    makePrivateDirectory(directory);
+    makePrivateDirectory(environment, directory);
+    requireSafeDirectory(environment, plan.state);
+    requireSafeDirectory(environment, nodesDirectory(plan.state));
     const outcome = takeLock(directory, environment.pid);
     if ('owner' in outcome) {
       if (!plan.names.given) continue;
@@ -121,7 +124,7 @@ async function prepare(
 ): Promise<Collaborator> {
   const { prepareCollaborator } = await import('../../compose.js');
   const socketPath = nodeSocket(environment, plan.state, parts.name);
-  makePrivateDirectory(dirname(socketPath));
+  makePrivateDirectory(environment, dirname(socketPath));
   const { cluster, tags, slots, log, retryForMs } = plan;
   return prepareCollaborator({
     leader: addressOf(plan.target),

@@ -9,8 +9,8 @@ export function narrate(log: Log, event: LeaderEvent): void {
       log.info({ leader: event.leader, cluster: event.cluster }, event.again ? 'back with the leader' : 'joined');
       return;
     case 'lost':
-      // We are the ones who leave.
-      if (event.error.code === 'STOPPED') return;
+      // We are the ones who leave, or the command's own error says it.
+      if (event.error.code === 'STOPPED' || event.error.code === 'EVICTED') return;
       log.warn(
         { leader: event.leader, code: event.error.code },
         event.left ? 'the leader said goodbye; waiting for it to come back' : 'lost the leader; dialling again',

@@ -3,6 +3,7 @@ import { type NetworkError, toNetworkError } from '../../base/errors.js';
 import { type Random, uniform } from '../../base/random.js';
 import type { Priority } from '../../message/message.js';
 import type { OperatorApi } from '../../role/operator-api.js';
+import { nodeOf } from '../exit-codes.js';
 import { parsePayload } from '../payload.js';
 import type { Capacity } from './capacity.js';
 import type { InputItem } from './input.js';
@@ -37,7 +38,7 @@ export async function attempt(parts: AttemptParts, item: InputItem, signal: Abor
   const startedAt = clock.now();
   const ms = () => Math.round((clock.now() - startedAt) * 1000) / 1000;
   const failure = (error: NetworkError): MapResult => {
-    return { index: item.index, node: error.node ?? null, ok: false, ms: ms(), error: error.toWire() };
+    return { index: item.index, node: nodeOf(error) ?? null, ok: false, ms: ms(), error: error.toWire() };
   };
   let payload: unknown;
   try {

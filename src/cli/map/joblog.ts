@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { isErrorCode, messageOf } from '../../base/errors.js';
-import { configurationError, EXIT, EXIT_OF } from '../exit-codes.js';
+import { closeSync, createReadStream, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { isErrorCode } from '../../base/errors.js';
+import { EXIT, EXIT_OF } from '../exit-codes.js';
+import { storageError, writeAll } from '../storage.js';
 import { type InputItem, readItems } from './input.js';
 import type { MapResult } from './result.js';
 
@@ -106,19 +107,26 @@ export async function readJoblog(path: string, failedToo: boolean): Promise<Done
 /** Appends rows to a log; each is in the file when `append` returns. */
 export class Joblog {
   readonly #file: number;
+  readonly #what: string;
 
-  /** @throws CommandError (78) if the file cannot be written */
+  /** @throws CommandError: 78 if the file cannot be written, 75 if the disk is full */
   constructor(path: string, fresh: boolean) {
+    this.#what = `--joblog ${path}`;
     try {
       this.#file = openSync(path, fresh ? 'w+' : 'a+', 0o600);
       this.#begin();
     } catch (error) {
-      throw configurationError(`--joblog ${path}: ${messageOf(error)}`);
+      throw storageError(this.#what, error);
     }
   }
 
+  /** @throws CommandError (75) if the disk is full */
   append(row: string): void {
-    writeSync(this.#file, row);
+    try {
+      writeAll(this.#file, row);
+    } catch (error) {
+      throw storageError(this.#what, error);
+    }
   }
 
   close(): void {
@@ -129,11 +137,11 @@ export class Joblog {
   #begin(): void {
     const { size } = fstatSync(this.#file);
     if (size === 0) {
-      writeSync(this.#file, HEADER);
+      writeAll(this.#file, HEADER);
       return;
     }
     const last = Buffer.alloc(1);
     readSync(this.#file, last, 0, 1, size - 1);
-    if (last[0] !== 0x0a) writeSync(this.#file, '\n');
+    if (last[0] !== 0x0a) writeAll(this.#file, '\n');
   }
 }

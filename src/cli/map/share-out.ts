@@ -81,7 +81,10 @@ async function drive(parts: ShareOut, record: MapRecord, progress: Progress): Pr
     },
     isDone: (item) => record.done.has(item),
     print: (result) => invocation.output.line(result),
-    record: (result, item) => record.append(result, item),
+    record: (result, item) => {
+      // What nobody has read is to be done again.
+      if (!invocation.signal.aborted) record.append(result, item);
+    },
     progress: () => progress.update(progressOf(engine, input, capacity)),
   });
   const onClosed = () => engine.cancel('nobody reads the results');
