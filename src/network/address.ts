@@ -46,9 +46,16 @@ export function isLoopback(text: string): boolean {
   return host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
+/** A named pipe, which takes the place of a UNIX socket on Windows: `\\.\pipe\name`. Untested there. */
+export const isNamedPipe = (path: string): boolean => /^\\\\[.?]\\pipe\\[^\\]/.test(path);
+
+/** Whether something can listen on the path: absolute, or a named pipe. */
+export const isSocketPath = (path: string): boolean =>
+  (path.startsWith('/') || isNamedPipe(path)) && !path.includes('\0');
+
 function parseUnix(text: string): Address {
   const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-  if (!path.startsWith('/') || path.includes('\0')) throw invalid(text, 'the path of a UNIX socket must be absolute');
+  if (!isSocketPath(path)) throw invalid(text, 'the path of a UNIX socket must be absolute');
   return { kind: 'unix', path };
 }
 

@@ -15,6 +15,7 @@ const ADDRESSES: readonly (readonly [string, string])[] = [
   ['ws://[2001:db8::1]:9', '[2001:db8::1]:9'],
   ['unix:/run/netmgr/s', 'unix:/run/netmgr/s'],
   ['unix:///run/s', 'unix:/run/s'],
+  [String.raw`unix:\\.\pipe\netmgr-0`, String.raw`unix:\\.\pipe\netmgr-0`],
 ];
 
 test('addresses are read in every form that is documented', () => {
@@ -36,6 +37,8 @@ test('what is no address is refused with the value and the forms', () => {
     'ws://host/path',
     'unix:',
     'unix:relative',
+    String.raw`unix:\\host\share`,
+    'unix:/nul\0byte',
     'user@host',
     '-x',
     'host:1:2',

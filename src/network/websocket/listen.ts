@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 import { type ErrorCode, NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { formatHostPort, plainHost } from '../address.js';
+import { formatHostPort, isNamedPipe, plainHost } from '../address.js';
 import type { WebSocketCounters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { BoundAddress, ListenOptions } from './options.js';
@@ -70,7 +70,8 @@ export class Listener {
   /** @throws NetworkError ADDRESS_IN_USE, INVALID_OPTION, CONNECTION_FAILED, IO */
   async start(): Promise<void> {
     const { options } = this;
-    if ('path' in options) await prepareSocketPath(options.path);
+    const isFile = 'path' in options && !isNamedPipe(options.path);
+    if (isFile) await prepareSocketPath(options.path);
     // The headers count among the bytes before authentication.
     const server = createServer({ maxHeaderSize: this.#parts.maxHeaderBytes });
     server.on('connection', (socket: Socket) => this.#enter(socket));
@@ -87,7 +88,7 @@ export class Listener {
     this.#server = server;
     this.#closed = new Promise((resolve) => server.once('close', resolve));
     if ('path' in options) {
-      await chmod(options.path, 0o600);
+      if (isFile) await chmod(options.path, 0o600);
       this.#bound = { path: options.path };
     } else {
       const { address, port } = server.address() as AddressInfo;

@@ -1,6 +1,6 @@
 import { NetworkError } from '../../base/errors.js';
 import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js';
-import { type Address, parseAddress } from '../address.js';
+import { type Address, isSocketPath, parseAddress } from '../address.js';
 import type { Authenticator } from '../authenticator.js';
 import { DEFAULT_OUTBOUND_LIMITS, type OutboundLimits } from '../outbound.js';
 
@@ -120,7 +120,7 @@ export function resolveOptions(options: WebSocketNetworkOptions): ResolvedOption
   for (const [index, item] of listen.entries()) {
     check(item.name !== '' && !names.has(item.name), `listen[${index}].name must be unique and not empty`, item.name);
     names.add(item.name);
-    if ('path' in item) check(item.path.startsWith('/'), `listen[${index}].path must be absolute`, item.path);
+    if ('path' in item) check(isSocketPath(item.path), `listen[${index}].path must be absolute`, item.path);
     else check(isPort(item.port), `listen[${index}].port must be an integer from 0 to 65535`, item.port);
   }
   return {
