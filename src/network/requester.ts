@@ -137,7 +137,8 @@ export class Requester {
   expired(waiting: Waiting): void {
     this.counters.timeouts += 1;
     const { to, type } = waiting.message;
-    const text = `no answer to '${type}' from ${to ?? 'the leader'} within ${Math.round(waiting.timeoutMs)} ms`;
+    const from = to === ANYONE ? 'anybody' : (to ?? 'the leader');
+    const text = `no answer to '${type}' from ${from} within ${Math.round(waiting.timeoutMs)} ms`;
     waiting.reject(new NetworkTimeoutError(text, { node: to }));
   }
 

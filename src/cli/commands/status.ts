@@ -43,6 +43,7 @@ const watchFlag: Flag<boolean> = switchFlag({ name: 'watch', short: 'w', descrip
 const DEFAULT_TIMEOUT_MS = 5000;
 const DEFAULT_WAIT_MS = 60_000;
 const CONNECT_AGAIN_MS = 200;
+const LEAST_LOOK_MS = 1000;
 
 export const statusCommand = (environment: Environment): Command => ({
   name: 'status',
@@ -174,9 +175,10 @@ async function runWait(environment: Environment, invocation: Invocation, conditi
   const until = environment.clock.now() + timeoutMs;
   const left = () => Math.max(1, until - environment.clock.now());
   const operator = await connectPatiently(environment, invocation, left);
-  let status: ClusterStatus;
+  let status: ClusterStatus | undefined;
   try {
-    status = await operator.status({ timeoutMs: left(), signal: invocation.signal });
+    // The time may be over by now: one look is due all the same.
+    status = await operator.status({ timeoutMs: Math.max(left(), LEAST_LOOK_MS), signal: invocation.signal });
     while (!holds(condition, status)) {
       if (environment.clock.now() >= until) throw notReached(condition, timeoutMs, status);
       status = await operator.status({
@@ -185,6 +187,9 @@ async function runWait(environment: Environment, invocation: Invocation, conditi
         signal: invocation.signal,
       });
     }
+  } catch (error) {
+    if (error instanceof NetworkTimeoutError) throw notReached(condition, timeoutMs, status);
+    throw error;
   } finally {
     await operator.stop();
   }
@@ -198,10 +203,11 @@ function judgeLocal(collaborators: readonly CollaboratorStatus[]): Verdict {
   return { healthy: true, reason: `${collaborators.map(({ node }) => node).join(', ')} connected to the leader` };
 }
 
-function notReached(condition: WaitCondition, timeoutMs: number, status: ClusterStatus): Error {
-  const counts = Object.entries(status.counts).filter(([, count]) => count > 0);
+function notReached(condition: WaitCondition, timeoutMs: number, status: ClusterStatus | undefined): Error {
+  const counts = Object.entries(status?.counts ?? {}).filter(([, count]) => count > 0);
   const text = counts.map(([name, count]) => `${count} ${name}`).join(', ') || 'no nodes';
-  return new NetworkTimeoutError(`'${condition.source}' did not hold within ${timeoutMs} ms; there are: ${text}`, {
+  const seen = status === undefined ? 'the leader does not answer' : `there are: ${text}`;
+  return new NetworkTimeoutError(`'${condition.source}' did not hold within ${timeoutMs} ms; ${seen}`, {
     hint: "'--timeout' waits longer; 'netmgr status' shows who is missing.",
   });
 }
