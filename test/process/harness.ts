@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 const BIN = fileURLToPath(new URL('../../../bin/netmgr.js', import.meta.url));
 /** What no wait of a test may exceed: then it fails, and shows what the process has said. */
 const PATIENCE_MS = 30_000;
+/** A leader drains for 10 s at most. */
+const TO_END_MS = 15_000;
 
 export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -81,6 +83,10 @@ export class Program {
 
   get stderr(): string {
     return Buffer.concat(this.#chunks.stderr).toString('utf8');
+  }
+
+  toString(): string {
+    return `'${this.#words}'\n${this.#said()}`;
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -204,18 +210,27 @@ export class Sandbox implements AsyncDisposable {
       if (!program.ended) program.kill('SIGCONT');
       if (!program.ended) program.kill('SIGTERM');
     }
-    await Promise.all(this.#programs.map((program) => endedInTime(program)));
+    const stuck = (await Promise.all(this.#programs.map((program) => endedInTime(program)))).filter(
+      (said) => said !== '',
+    );
     const left = processesOf(this.directory);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
+    assert.deepEqual(stuck, [], 'processes that did not end when they were told to');
     assert.deepEqual(left, [], 'processes that outlived the test');
   }
 }
 
-async function endedInTime(program: Program): Promise<void> {
-  const late = setTimeout(() => program.kill('SIGKILL'), PATIENCE_MS);
+/** What it has said, if it had to be killed. */
+async function endedInTime(program: Program): Promise<string> {
+  let stuck = '';
+  const late = setTimeout(() => {
+    stuck = `${program}`;
+    program.kill('SIGKILL');
+  }, TO_END_MS);
   await program.exit.catch(() => {});
   clearTimeout(late);
+  return stuck;
 }
 
 /** Living processes whose HOME is this directory. */

@@ -136,7 +136,9 @@ async function startLeader(environment: Environment, invocation: Invocation, par
     throw new CommandError(error.code, error.message, {
       exitCode: EXIT.configuration,
       cause: error,
-      hint: `Another program listens there; '--bind ${bind.host}:0' picks a free port.`,
+      hint: error.message.includes(socketPath)
+        ? (error.hint ?? "Move it away, or name another place: '--state-dir DIR'.")
+        : `Another program listens there; '--bind ${bind.host}:0' picks a free port.`,
     });
   } finally {
     signal.removeEventListener('abort', onAbort);
