@@ -226,14 +226,17 @@ export class Dispatcher implements Workplace {
 
   #succeeded(invocation: Invocation, value: unknown): void {
     this.counters.handled += 1;
-    const answered = invocation.answered;
+    // First of all: the asker can go on while we keep our books.
+    if (!invocation.answered && invocation.message.kind === 'request') this.#answer(invocation.message, value);
     this.#leave(invocation);
-    if (answered || invocation.message.kind !== 'request') return;
+  }
+
+  #answer(message: NetworkMessage, value: unknown): void {
     try {
-      this.#reply(invocation.message, 'response', value);
+      this.#reply(message, 'response', value);
     } catch (error) {
-      const text = `'${invocation.message.type}' returned what cannot be sent: ${messageOf(error)}`;
-      this.#answerError(invocation.message, new NetworkError('HANDLER_FAILED', text));
+      const text = `'${message.type}' returned what cannot be sent: ${messageOf(error)}`;
+      this.#answerError(message, new NetworkError('HANDLER_FAILED', text));
     }
   }
 

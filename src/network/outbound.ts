@@ -88,9 +88,9 @@ export class Outbound {
     return this.queuedBytes >= this.#limits.maxBatchBytes;
   }
 
-  /** More is queued than a producer should add to. */
+  /** More is on its way than a producer should add to. */
   get overfull(): boolean {
-    return this.queuedBytes > this.#limits.congestedBytes;
+    return this.queuedBytes + this.unacknowledgedBytes > this.#limits.congestedBytes;
   }
 
   push(priority: Priority, message: EncodedMessage): 'queued' | 'BACKPRESSURE' | 'TOO_LARGE' {
@@ -143,7 +143,7 @@ export class Outbound {
   /** Tells once when congestion begins and once when it is over. */
   pressureChange(): 'congested' | 'drained' | undefined {
     const bytes = this.queuedBytes + this.unacknowledgedBytes;
-    if (!this.#congested && bytes > this.#limits.congestedBytes) {
+    if (!this.#congested && this.overfull) {
       this.#congested = true;
       return 'congested';
     }

@@ -50,9 +50,13 @@ export class Sender implements Settling {
   #outbound: Outbound | undefined;
   /** Frame bytes written before there was an outbound queue. */
   #greetingBytes = 0;
-  /** Messages sent in this turn of the event loop, and in the last one that sent any. */
+  /** Messages sent in this turn, and in the last one that sent any. */
   #turn = 0;
   #lastTurn = 0;
+  /** `settle` will be called at the end of the turn. */
+  #settles = false;
+  /** A frame has arrived since something was sent: the next frame ends this turn as well, without a call for it. */
+  #answering = false;
   #awaitsDrain = false;
 
   constructor(options: SenderOptions) {
@@ -104,9 +108,17 @@ export class Sender implements Settling {
   post(message: NetworkMessage, encoded: EncodedMessage): SendOutcome {
     const outbound = this.#outbound;
     if (outbound === undefined) return 'UNREACHABLE';
-    if (this.#turn === 0) this.#host.settleLater(this);
     this.#turn += 1;
-    if (this.#turn === 1 && this.#lastTurn <= 1 && this.#sendNow(outbound, message, encoded)) return 'queued';
+    const isAlone = this.#turn === 1 && this.#lastTurn <= 1 && this.#sendNow(outbound, message, encoded);
+    if (!this.#settles && !(isAlone && this.#answering)) {
+      this.#settles = true;
+      this.#host.settleLater(this);
+    }
+    this.#answering = false;
+    if (isAlone) {
+      if (outbound.overfull) this.#reportPressure();
+      return 'queued';
+    }
     const outcome = outbound.push(message.priority ?? 'normal', encoded);
     if (outcome === 'queued') {
       if (outbound.frameReady) this.pump();
@@ -121,8 +133,8 @@ export class Sender implements Settling {
 
   /** The end of a turn in which something was sent. */
   settle(): void {
-    this.#lastTurn = this.#turn;
-    this.#turn = 0;
+    this.#settles = false;
+    this.#endTurn();
     this.pump();
     this.#reportPressure();
   }
@@ -130,6 +142,7 @@ export class Sender implements Settling {
   /** Looks at what is due. @returns the bytes that the peer should have acknowledged long ago, or 0 */
   sweep(): number {
     const { time, limits } = this.#host;
+    if (!this.#settles) this.#turn = 0;
     this.#lastTurn = 0;
     if (this.#acknowledgements.overdue(time, limits.ackDelayMs)) this.#acknowledge();
     const outbound = this.#outbound;
@@ -155,6 +168,8 @@ export class Sender implements Settling {
   /** A frame of so many bytes has arrived, of which the peer will have to know. */
   count(bytes: number): void {
     const { limits, time } = this.#host;
+    this.#answering = true;
+    if (!this.#settles) this.#endTurn();
     this.#acknowledgements.count(bytes, time);
     if (this.#outbound && this.#acknowledgements.enough(limits.windowBytes)) this.#acknowledge();
   }
@@ -164,6 +179,11 @@ export class Sender implements Settling {
     this.#outbound?.acknowledge(totalBytes, this.#host.time);
     this.pump();
     this.#reportPressure();
+  }
+
+  #endTurn(): void {
+    this.#lastTurn = this.#turn;
+    this.#turn = 0;
   }
 
   #sendNow(outbound: Outbound, message: NetworkMessage, encoded: EncodedMessage): boolean {
