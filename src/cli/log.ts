@@ -24,7 +24,14 @@ export interface RoleLog extends Log {
  */
 export async function createRoleLog(environment: Environment, invocation: Invocation): Promise<RoleLog> {
   const { pino, destination } = await import('pino');
-  const sink = destination({ dest: 2, sync: false, maxLength: MAX_WAITING_LOG_BYTES });
+  let closing = false;
+  const sink = destination({
+    dest: 2,
+    sync: false,
+    maxLength: MAX_WAITING_LOG_BYTES,
+    // A pipe that is full is tried again, but not for ever once the process wants to end.
+    retryEAGAIN: () => !closing,
+  });
   let dropped = 0;
   sink.on('drop', () => {
     dropped += 1;
@@ -46,20 +53,23 @@ export async function createRoleLog(environment: Environment, invocation: Invoca
     get dropped() {
       return dropped;
     },
-    close: () => closeSink(environment, sink),
+    close: async () => {
+      await flushed(environment, sink);
+      closing = true;
+      sink.destroy();
+    },
   };
 }
 
 interface Sink {
   flush(callback: () => void): void;
-  destroy(): void;
 }
 
-function closeSink(environment: Environment, sink: Sink): Promise<void> {
+/** Resolves when all is written, or when it took too long. */
+function flushed(environment: Environment, sink: Sink): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       timer.cancel();
-      sink.destroy();
       resolve();
     };
     const timer = environment.clock.setTimer(FLUSH_MS, end);

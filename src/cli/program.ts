@@ -28,7 +28,8 @@ export interface ProgramParts {
 export async function runProgram(words: readonly string[], parts: ProgramParts): Promise<number> {
   const { environment } = parts;
   const state = { quiet: isQuiet(words, environment), exitCode: 0 };
-  const output = createOutput({ ...environment, quiet: () => state.quiet });
+  const { stdout, stderr } = environment;
+  const output = createOutput({ stdout, stderr, quiet: () => state.quiet });
   const json = wantsJson(words, environment);
   try {
     const program = assemble(parts, output, (exitCode) => {
@@ -93,7 +94,7 @@ function assemble(parts: ProgramParts, output: Output, finish: (exitCode: number
       writeOut: (text) => void output.data(text),
       writeErr: () => {},
     })
-    .configureHelp({ showGlobalOptions: true, helpWidth: helpWidth(parts.environment) })
+    .configureHelp({ showGlobalOptions: true, helpWidth: helpWidth(parts.environment), minWidthToWrap: 20 })
     .description('One command per machine: a leader and its collaborators share work and answer calls.')
     .usage('COMMAND [flags]')
     .version(parts.version, '-V, --version', 'print the version')

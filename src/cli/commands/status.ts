@@ -10,10 +10,12 @@ import { EXIT, usageError } from '../exit-codes.js';
 import { type Flag, switchFlag, valueFlag } from '../flags.js';
 import { jsonFlag } from '../global-flags.js';
 import { localCollaborators } from '../local-collaborators.js';
+import { lockOwner } from '../lock.js';
 import { parsePositiveDuration } from '../message-flags.js';
+import { leaderDirectory } from '../paths.js';
 import { unknownNode } from '../selection.js';
 import { tableLook } from '../table.js';
-import { isRemote, leaderTarget } from '../target.js';
+import { invocationState, isRemote, leaderTarget } from '../target.js';
 import { renderCollaborator } from '../views/collaborator.js';
 import { renderNode } from '../views/nodes.js';
 import { renderStatus } from '../views/status.js';
@@ -78,12 +80,13 @@ async function runStatus(environment: Environment, invocation: Invocation): Prom
 
 type Found = { readonly cluster: ClusterStatus } | { readonly collaborators: readonly CollaboratorStatus[] };
 
-/** What the leader says; where none runs and none was named, what this host's collaborators say. */
+/** What the leader says; where no process of one is and none was named, what this host's collaborators say. */
 async function look(environment: Environment, invocation: Invocation, timeoutMs: number): Promise<Found> {
   try {
     return { cluster: await readStatus(environment, invocation, timeoutMs) };
   } catch (error) {
     if (toNetworkError(error).code !== 'CONNECTION_FAILED' || isRemote(invocation)) throw error;
+    if (lockOwner(leaderDirectory(invocationState(environment, invocation))) !== undefined) throw error;
     const collaborators = await localCollaborators(environment, invocation, timeoutMs);
     if (collaborators.length === 0) throw error;
     return { collaborators };
