@@ -154,7 +154,9 @@ export class Roster {
 
   #answerHeartbeat(node: NodeId, heartbeatMs: number, heartbeat: NetworkMessage | undefined): void {
     const registered = this.table.get(node)?.sequence;
-    const payload: HeartbeatAnswer = { ...this.#pace(), heartbeatMs, registered };
+    // Two thousand a second of these, so no spread.
+    const window = reconnectWindowMs(this.table.present);
+    const payload: HeartbeatAnswer = { heartbeatMs, reconnectWindowMs: window, registered };
     const manager = this.#parts.manager();
     manager.sendMessage({ kind: 'heartbeat', type: HEARTBEAT, to: node, re: heartbeat?.id, payload });
   }
