@@ -22,6 +22,7 @@ export {
 } from './compose.js';
 export {
   defineMessage,
+  type HandleMethod,
   type Handler,
   type HandlerContext,
   type HandlerOptions,

@@ -100,6 +100,30 @@ export function handle<const Type extends string, Output, In extends StandardSch
   };
 }
 
+/** `handle` as a method of a node: it offers the handler, or replaces the one of the same type, and returns it. */
+export interface HandleMethod {
+  <H extends Handler>(handler: H): H;
+  /** @throws NetworkError INVALID_OPTION naming the option that is wrong */
+  <const Type extends string, Output, In extends StandardSchemaV1 | undefined = undefined>(
+    type: Type,
+    options: HandlerOptions & { readonly input?: In },
+    run: (payload: SchemaOutput<In>, context: HandlerContext) => Output,
+  ): Handler<Type, SchemaInput<In>, Awaited<Output>>;
+}
+
+export function handleMethod(register: (handler: Handler) => void): HandleMethod {
+  const offer = (
+    first: Handler | string,
+    options: HandlerOptions = {},
+    run: (payload: unknown, context: HandlerContext) => unknown = () => undefined,
+  ): Handler => {
+    const handler = typeof first === 'string' ? handle(first, options, run as (payload: unknown) => unknown) : first;
+    register(handler);
+    return handler;
+  };
+  return offer as HandleMethod;
+}
+
 function checkType(type: string): void {
   if (typeof type !== 'string' || !TYPE_NAME.test(type)) {
     throw new NetworkError('INVALID_OPTION', `type: ${JSON.stringify(type)} is not a message type`, {

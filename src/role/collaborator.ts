@@ -5,7 +5,7 @@ import { messageOf, NetworkError } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import { EVERYONE, type NodeId } from '../base/names.js';
 import type { Random } from '../base/random.js';
-import { type Handler, type HandlerContext, type HandlerOptions, handle } from '../manager/handler.js';
+import { type HandleMethod, type Handler, handleMethod } from '../manager/handler.js';
 import { NetworkManager } from '../manager/manager.js';
 import type { Registration } from '../membership/member.js';
 import type { HeartbeatReport } from '../membership/membership-event.js';
@@ -80,6 +80,8 @@ export class Collaborator implements AsyncDisposable {
   #isIn = false;
   #draining = false;
   #stopping: Promise<void> | undefined;
+  /** Offers a handler, or replaces the one of the same type; the leader is told. */
+  readonly handle: HandleMethod = handleMethod((handler) => this.#manager.registerHandler(handler));
 
   constructor(options: CollaboratorOptions) {
     const { clock, random, version, cluster } = options;
@@ -159,23 +161,6 @@ export class Collaborator implements AsyncDisposable {
 
   on(type: 'leader', listener: (event: LeaderEvent) => void): Disposable {
     return this.#events.on(type, listener);
-  }
-
-  /** Offers a handler, or replaces the one of the same type; the leader is told. */
-  handle(handler: Handler): void;
-  handle<const Type extends string>(
-    type: Type,
-    options: HandlerOptions,
-    run: (payload: unknown, context: HandlerContext) => unknown,
-  ): void;
-  handle(
-    first: Handler | string,
-    options?: HandlerOptions,
-    run?: (payload: unknown, context: HandlerContext) => unknown,
-  ): void {
-    this.#manager.registerHandler(
-      typeof first === 'string' ? handle(first, options ?? {}, run ?? (() => undefined)) : first,
-    );
   }
 
   /** Takes a handler back; the leader is told. @returns whether there was one */

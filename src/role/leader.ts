@@ -5,7 +5,7 @@ import { type Log, silentLog } from '../base/log.js';
 import { ANYONE, type NodeId } from '../base/names.js';
 import type { Random } from '../base/random.js';
 import { draftError, timeoutError } from '../manager/draft.js';
-import { type Handler, type HandlerContext, type HandlerOptions, handle } from '../manager/handler.js';
+import { type HandleMethod, type Handler, handleMethod } from '../manager/handler.js';
 import { NetworkManager } from '../manager/manager.js';
 import { isPresent } from '../membership/member.js';
 import { payloadOf } from '../message/raw-payload.js';
@@ -56,6 +56,8 @@ export class Leader implements AsyncDisposable {
   readonly #startedAt: number;
   #state: LeaderStatus['state'] = 'serving';
   #stopping: Promise<void> | undefined;
+  /** Offers a handler of the leader's own, or replaces the one of the same type. */
+  readonly handle: HandleMethod = handleMethod((handler) => this.#manager.registerHandler(handler));
 
   constructor(options: LeaderOptions) {
     const { clock, random, cluster, version } = options;
@@ -145,21 +147,6 @@ export class Leader implements AsyncDisposable {
     const { cluster } = this.#options;
     const { table } = this.#roster;
     return takeSnapshot({ cluster, table, leader: this.#leaderStatus(), network: this.#network, clock: this.#clock });
-  }
-
-  /** Offers a handler of the leader's own, or replaces the one of the same type. */
-  handle(handler: Handler): void;
-  handle<const Type extends string>(
-    type: Type,
-    options: HandlerOptions,
-    run: (payload: unknown, context: HandlerContext) => unknown,
-  ): void;
-  handle(
-    first: Handler | string,
-    options: HandlerOptions = {},
-    run: (payload: unknown, context: HandlerContext) => unknown = () => undefined,
-  ): void {
-    this.#manager.registerHandler(typeof first === 'string' ? handle(first, options, run) : first);
   }
 
   /** @returns whether there was one */

@@ -38,6 +38,14 @@ export async function callers(leader: Leader, collaborator: Collaborator): Promi
   const bare = await leader.request('whatever', { any: 'thing' });
   proves<Same<typeof bare, unknown>>([]);
 
+  // The same inline, on a running node.
+  const crop = collaborator.handle('crop', { input: z.object({ left: z.number() }), timeoutMs: 50 }, ({ left }) => {
+    proves<Same<typeof left, number>>([]);
+    return [left];
+  });
+  const cropped = await leader.request(crop, { left: 1 });
+  proves<Same<typeof cropped, number[]>>([]);
+
   // @ts-expect-error a text is not the payload of resize
   await leader.request(resize, 'wide');
   // @ts-expect-error width is a number
