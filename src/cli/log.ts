@@ -1,15 +1,14 @@
+import { write } from 'node:fs';
 import type { Log } from '../base/log.js';
 import { visible } from '../message/escape.js';
 import type { Invocation } from './command.js';
 import type { Environment } from './environment.js';
 import { logLevelFlag, quietFlag } from './global-flags.js';
+import { LogSink } from './log-sink.js';
 import { jsonText } from './output.js';
 import { colourLevel } from './style.js';
 
-/** Log text that waits for a stderr that nobody reads; what comes beyond is dropped and counted. */
-const MAX_WAITING_LOG_BYTES = 1024 * 1024;
-/** How long the last lines may take at the end. */
-const FLUSH_MS = 1000;
+const STDERR = 2;
 
 export interface RoleLog extends Log {
   /** Lines dropped because stderr is not read. */
@@ -23,27 +22,14 @@ export interface RoleLog extends Log {
  * Pretty on a terminal, JSON otherwise.
  */
 export async function createRoleLog(environment: Environment, invocation: Invocation): Promise<RoleLog> {
-  const { pino, destination } = await import('pino');
-  let closing = false;
-  const sink = destination({
-    dest: 2,
-    sync: false,
-    maxLength: MAX_WAITING_LOG_BYTES,
-    // A pipe that is full is tried again, but not for ever once the process wants to end.
-    retryEAGAIN: () => !closing,
-  });
-  let dropped = 0;
-  sink.on('drop', () => {
-    dropped += 1;
-  });
-  // Without a stderr there is nobody left to tell.
-  sink.on('error', () => {});
+  const { pino } = await import('pino');
+  const sink = new LogSink(environment.clock, (bytes, done) => write(STDERR, bytes, done));
   const terminal = environment.stderr.isTTY === true;
   const render = terminal ? await prettyLines(environment) : plainLines;
   const level = invocation.value(quietFlag) ? 'error' : invocation.value(logLevelFlag);
   const logger = pino(
     { level, base: null, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line: string) => void sink.write(render(line)) },
+    { write: (line: string) => sink.write(render(line)) },
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),
@@ -51,30 +37,10 @@ export async function createRoleLog(environment: Environment, invocation: Invoca
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
     get dropped() {
-      return dropped;
+      return sink.dropped;
     },
-    close: async () => {
-      await flushed(environment, sink);
-      closing = true;
-      sink.destroy();
-    },
+    close: () => sink.close(),
   };
-}
-
-interface Sink {
-  flush(callback: () => void): void;
-}
-
-/** Resolves when all is written, or when it took too long. */
-function flushed(environment: Environment, sink: Sink): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      timer.cancel();
-      resolve();
-    };
-    const timer = environment.clock.setTimer(FLUSH_MS, end);
-    sink.flush(end);
-  });
 }
 
 /** pino escapes the ASCII controls only; the rest that could move a terminal is escaped here. */
