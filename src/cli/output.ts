@@ -41,7 +41,15 @@ export function createOutput(parts: OutputParts): Output {
   stdout.on('error', failed);
   // Nobody is left to be told that stderr is gone.
   stderr.on('error', () => {});
-  const data = (text: string | Uint8Array) => write(stdout, text, gone.signal);
+  // One wait for all who write while there is no room.
+  let room: Promise<void> | undefined;
+  const data = (text: string | Uint8Array) => {
+    if (gone.signal.aborted || stdout.write(text)) return Promise.resolve();
+    room ??= drained(stdout, gone.signal).finally(() => {
+      room = undefined;
+    });
+    return room;
+  };
   const complain = (text: string) => void stderr.write(`${text}\n`);
   return {
     stdout,
@@ -66,8 +74,7 @@ export function createOutput(parts: OutputParts): Output {
   };
 }
 
-function write(stream: Terminal, text: string | Uint8Array, closed: AbortSignal): Promise<void> {
-  if (closed.aborted || stream.write(text)) return Promise.resolve();
+function drained(stream: Terminal, closed: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       stream.removeListener('drain', done);

@@ -27,7 +27,11 @@ assertNothingLeft();
 test('without a leader every command says so and exits 69', async () => {
   const env = { NETMGR_STATE_DIR: sandbox.path('nobody') };
   const all = ['status', 'status x', 'nodes ls', 'nodes show x', 'nodes evict x', 'call x', 'emit x', 'map x'];
-  all.push('status --watch', 'join --retry-for 200ms', 'status --wait alive>=1 --timeout 300ms');
+  all.push(
+    'status --watch',
+    `join --retry-for 200ms --state-dir ${sandbox.path('nowhere')}`,
+    'status --wait alive>=1 --timeout 300ms',
+  );
   const runs = await Promise.all(all.map((line) => sandbox.run(line.split(' '), { env })));
   for (const [index, { code, stdout, stderr }] of runs.entries()) {
     assert.deepEqual([code, stdout], [69, ''], `${all[index]}: ${stderr}`);

@@ -123,6 +123,21 @@ test('| head -1: the map ends when nobody reads, and is quiet about it', async (
   assert.equal(stderr, '');
 });
 
+test('a reader who is slow slows the map down, and nothing is said about it', async () => {
+  const line = 'x'.repeat(20_000);
+  const map = sandbox.start(['map', 'echo'], { input: numbers(400, () => line), unread: 'stdout' });
+  // Far more than a pipe holds is on its way: it can only be waiting.
+  await sandbox.run(['status']);
+  assert.equal(map.ended, false);
+  let lines = 0;
+  map.child.stdout?.on('data', (chunk: Buffer) => {
+    lines += chunk.toString('latin1').split('\n').length - 1;
+  });
+  const { code, stderr } = await map.exit;
+  assert.deepEqual([code, lines], [0, 400]);
+  assert.match(stderr, /^400 of 400 ok in .*\n$/);
+});
+
 test('a collaborator is killed on the way: every input is done all the same', async () => {
   const victim = await worker('w3');
   const map = sandbox.start(['map', 'slow'], { input: numbers(300, () => 20) });
