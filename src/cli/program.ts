@@ -134,7 +134,9 @@ Every flag has an environment variable: --state-dir is NETMGR_STATE_DIR.
 
 /** Turns a command of ours into one of commander's, its subcommands included. */
 function describe(target: Commander, command: Command, context: BuildContext): void {
-  target.summary(command.summary).description(`${command.summary}${command.details ? `\n\n${command.details}` : ''}`);
+  target
+    .summary(command.summary)
+    .description(`${command.summary}${command.details ? `\n\n${reflowed(command.details)}` : ''}`);
   for (const argument of command.arguments ?? []) {
     const dots = argument.variadic ? '...' : '';
     const name = `${argument.name}${dots}`;
@@ -154,6 +156,9 @@ function describe(target: Commander, command: Command, context: BuildContext): v
     context.finish(await run(invocation));
   });
 }
+
+/** Its line breaks are the source's; commander breaks to the width of the terminal. Indented lines stay as they are. */
+const reflowed = (text: string): string => text.replace(/(\S)\n(?=[^\s])/g, '$1 ');
 
 /** A command that only holds others: whatever reaches it is mistyped. */
 function refuseUnknown(group: Commander): void {
