@@ -28,6 +28,9 @@ export const DEFAULT_OUTBOUND_LIMITS: OutboundLimits = {
   maxBatch: 4096,
 };
 
+/** So much is worth a write before the turn is over: the peer can begin while we go on. */
+const EARLY_BYTES = 16 * 1024;
+
 /** What joining may add to a message inside a frame, and to the frame as a whole. */
 const JOIN_BYTES = 1;
 const FRAME_BYTES = 8;
@@ -83,9 +86,9 @@ export class Outbound {
     return this.unacknowledgedBytes < this.#windowBytes;
   }
 
-  /** More than a frame waits: no reason to hold it back until the end of the turn. */
+  /** Enough waits: no reason to hold it back until the end of the turn. */
   get frameReady(): boolean {
-    return this.queuedBytes >= this.#limits.maxBatchBytes;
+    return this.queuedBytes >= EARLY_BYTES;
   }
 
   /** More is on its way than a producer should add to. */
