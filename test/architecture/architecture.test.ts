@@ -18,9 +18,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   traffic: ['base', 'message'],
   membership: ['base', 'message'],
   network: ['base', 'message', 'traffic'],
+  security: ['base', 'message', 'network'],
   manager: ['base', 'message', 'traffic', 'membership', 'network'],
   role: ['base', 'message', 'traffic', 'membership', 'network', 'manager'],
-  cli: ['base', 'message', 'traffic', 'membership', 'network', 'manager', 'role'],
+  cli: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 const PURE = ['base', 'message', 'traffic', 'membership'];
@@ -88,12 +89,14 @@ for (const folder of SIMULATED) {
     probe(`${folder}/io-${module.replace(/\W/g, '-')}.ts`, `export * as io from '${module}';`, IMPORTS);
   }
 }
-for (const folder of ['manager', 'role']) {
+for (const folder of ['security', 'manager', 'role']) {
   for (const transport of ['memory', 'websocket']) {
     probe(`${folder}/${transport}.ts`, `export type { Thing } from '../network/${transport}/thing.js';`, IMPORTS);
   }
   probe(`${folder}/contract.ts`, `export type { Thing } from '../network/network.js';`, undefined);
 }
+// Of security, a role imports the table and nothing that does I/O.
+probe('role/table.ts', `export type { Thing } from '../security/authorisation.js';`, undefined);
 probe('base/node.ts', `export { inspect } from 'node:util';`, IMPORTS);
 probe('network/to-transport.ts', `export type { Thing } from './memory/thing.js';`, IMPORTS);
 probe('network/memory/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
