@@ -40,4 +40,8 @@ export interface AuthenticationChannel {
 export interface Identity {
   readonly node: NodeId;
   readonly role: Role;
+  /** Whether it may ask for work of others: call, emit and submit. The roles act on it. */
+  readonly maySubmit: boolean;
+  /** Extra fields of the welcome's greeting, for the peer's `Credentials`; they stand over those of the admission. */
+  readonly welcome?: Readonly<Record<string, unknown>> | undefined;
 }

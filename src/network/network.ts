@@ -56,6 +56,8 @@ export type MessageSink = (message: NetworkMessage, peer: Peer) => void;
 export interface Peer {
   readonly node: NodeId;
   readonly role: Role;
+  /** Whether it may ask for work of others, as its `Authenticator` found; true for a node that we dialled. */
+  readonly maySubmit: boolean;
   /** Random at each start of the peer's process: tells a restart from a reconnect. */
   readonly instance: string;
   /** The peer's netmgr version. */
@@ -114,6 +116,8 @@ export interface AdmissionGranted {
 export interface Candidate {
   readonly node: NodeId;
   readonly role: Role;
+  /** Whether it may ask for work of others: for the admission to tell it in its welcome. */
+  readonly maySubmit: boolean;
   readonly instance: string;
   readonly version: string;
   readonly address: string;

@@ -167,7 +167,7 @@ test('the deadline includes an authenticator that waits for more', async () => {
       channel.write('challenge', { nonce: 'n' });
       waits += 1;
       await channel.read();
-      return { node: 'worker-1', role: 'collaborator' as const };
+      return { node: 'worker-1', role: 'collaborator' as const, maySubmit: false };
     },
   };
   const listen = [{ name: 'tcp', host: '127.0.0.1', port: 0, authenticator }];

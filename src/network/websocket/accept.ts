@@ -90,6 +90,7 @@ export class Acceptance implements Greeter, AuthenticationChannel {
 const greetingOf = ({ hello, reading }: Greeted, identity: Identity): Greeting => ({
   node: identity.node,
   role: identity.role,
+  maySubmit: identity.maySubmit,
   instance: hello.instance,
   version: hello.version,
   greeting: hello.greeting,

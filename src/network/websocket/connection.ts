@@ -96,10 +96,10 @@ export class Connection implements SocketOwner {
   }
 
   /** The greeting is over: from now on messages flow. */
-  open({ node: name, role, instance, version, greeting, reading }: Greeting): Peer {
+  open({ node: name, role, maySubmit, instance, version, greeting, reading }: Greeting): Peer {
     const { address, listener, traffic } = this;
     this.#greeter = undefined;
-    this.#peer = { node: unshared(name), role, instance, version, address, listener, traffic, greeting };
+    this.#peer = { node: unshared(name), role, maySubmit, instance, version, address, listener, traffic, greeting };
     this.#sender.open(this.#peer, reading);
     return this.#peer;
   }

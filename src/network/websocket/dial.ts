@@ -244,7 +244,7 @@ class Attempt implements Greeter {
     if (this.#over || connection === undefined) return;
     this.#over = true;
     this.#timer?.cancel();
-    this.#end.opened(connection, welcome);
+    this.#end.opened(connection, { ...welcome, maySubmit: true });
   }
 
   #fail(error: NetworkError): void {

@@ -13,6 +13,8 @@ export interface Greeter {
 export interface Greeting {
   readonly node: NodeId;
   readonly role: Role;
+  /** Whether it may ask for work of others. */
+  readonly maySubmit: boolean;
   readonly instance: string;
   readonly version: string;
   readonly greeting: Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@ import { NetworkError } from '../../base/errors.js';
 import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js';
 import { type Address, isSocketPath, parseAddress } from '../address.js';
 import type { Authenticator } from '../authenticator.js';
+import type { Credentials, ListenTls } from '../credentials.js';
 import { DEFAULT_OUTBOUND_LIMITS, type OutboundLimits } from '../outbound.js';
 
 export interface WebSocketNetworkOptions {
@@ -22,6 +23,13 @@ export interface TcpListenOptions {
   /** 0: one that is free; see `boundAddresses`. */
   readonly port: number;
   readonly authenticator: Authenticator;
+  /** TLS 1.3 with this certificate. @default plaintext */
+  readonly tls?: ListenTls | undefined;
+  /**
+   * Every connection begins with a PROXY protocol v2 header, of which the client's address is used and nothing else;
+   * TLS follows, which it needs. Only the proxy may be able to reach the port. @default false
+   */
+  readonly proxyProtocol?: boolean | undefined;
 }
 
 export interface UnixListenOptions {
@@ -35,7 +43,7 @@ export interface UnixListenOptions {
 export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface DialOptions {
-  /** `HOST:PORT`, `ws://HOST:PORT` or `unix:/PATH`. */
+  /** `HOST:PORT`, `wss://HOST:PORT`, `ws://HOST:PORT` or `unix:/PATH`. */
   readonly address: string;
   /** Each dial, handshake included, is given up after this long. @default 2000 */
   readonly dialTimeoutMs?: number | undefined;
@@ -46,6 +54,11 @@ export interface DialOptions {
   readonly retry?: 'forever' | { readonly forMs: number } | false | undefined;
   /** @default 'json' */
   readonly codec?: 'json' | 'msgpack' | undefined;
+  /**
+   * With them the dial is TLS 1.3: the address is `wss://HOST:PORT` or `HOST:PORT`. Without them it is plaintext.
+   * @default none
+   */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** Every bound of this transport; each has a row in docs/limits.md. */

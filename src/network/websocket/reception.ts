@@ -72,7 +72,7 @@ export class Reception {
   /** @throws NetworkError why the peer may not come in */
   #admit(connection: Connection, raw: Socket, greeting: Greeting): void {
     const { hub, wiring, greetings } = this.#parts;
-    const { node, role, instance, version } = greeting;
+    const { node, role, maySubmit, instance, version } = greeting;
     const { address, listener } = connection;
     const present = hub.connections.get(node);
     if (node === wiring.self || (present !== undefined && present === hub.connections.upstream)) {
@@ -82,6 +82,7 @@ export class Reception {
       wiring.admit?.({
         node,
         role,
+        maySubmit,
         instance,
         version,
         address,
