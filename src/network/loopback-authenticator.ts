@@ -6,15 +6,19 @@ import type { AuthenticationChannel, Authenticator, Hello, Identity } from './au
 export interface LoopbackAuthenticatorOptions {
   /** What a peer may be. @default ['collaborator'] */
   readonly roles?: readonly Role[] | undefined;
+  /** Whether its collaborators may call, emit and submit: whoever is let in without a proof is trusted. @default true */
+  readonly maySubmit?: boolean | undefined;
 }
 
 /** Plaintext, for peers on this very machine only: believes the name and role that they claim. */
 export class LoopbackAuthenticator implements Authenticator {
   readonly name = 'plaintext loopback';
   readonly #roles: readonly Role[];
+  readonly #maySubmit: boolean;
 
   constructor(options: LoopbackAuthenticatorOptions = {}) {
     this.#roles = options.roles ?? ['collaborator'];
+    this.#maySubmit = options.maySubmit ?? true;
   }
 
   async authenticate(hello: Hello, channel: AuthenticationChannel): Promise<Identity> {
@@ -30,6 +34,6 @@ export class LoopbackAuthenticator implements Authenticator {
         `the role ${hello.role} is not granted over loopback TCP, only ${this.#roles.join(', ')}; operators use the leader's UNIX socket`,
       );
     }
-    return { node: hello.node, role: hello.role };
+    return { node: hello.node, role: hello.role, maySubmit: this.#maySubmit };
   }
 }

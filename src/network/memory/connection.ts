@@ -1,3 +1,4 @@
+import type { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Link } from './link.js';
 import { Pipe, type Segment, type Weather } from './pipe.js';
@@ -63,6 +64,14 @@ export class Connection {
     this.#out.dialer.clear();
     this.#out.listener.clear();
     this.#out[side].push({ kind: 'reset' });
+  }
+
+  /** The side has said all that it wants to, ends with the reason, and hears nothing more. */
+  dismiss(side: SideName, error: NetworkError): void {
+    if (this.#closed) return;
+    this.#ends[side] = undefined;
+    this.#out[otherSide(side)].clear();
+    this.#out[side].push({ kind: 'refusal', error: error.toWire() });
   }
 
   resume(): void {

@@ -12,6 +12,8 @@ import type { Session } from './session.js';
 export interface DialParts {
   readonly wiring: NetworkWiring;
   readonly target: NodeId;
+  /** What the node that is dialled lets this one do. */
+  readonly maySubmit: boolean;
   readonly timeoutMs: number;
   connect(): Connection;
   established(connection: Connection, introduction: Introduction): void;
@@ -27,6 +29,8 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   'EVICTED',
 ]);
 
+export const isForGood = ({ code }: NetworkError): boolean => FOR_GOOD.has(code);
+
 /** Dials one node, again and again until it is told to stop or refused for good. */
 export class Dialer {
   readonly #parts: DialParts;
@@ -41,7 +45,7 @@ export class Dialer {
 
   dial(): void {
     if (this.#over) return;
-    const { wiring, timeoutMs, target } = this.#parts;
+    const { wiring, timeoutMs, target, maySubmit } = this.#parts;
     const connection = this.#parts.connect();
     this.#connection = connection;
     connection.hold('dialer', {
@@ -49,7 +53,7 @@ export class Dialer {
       relieved: () => {},
       closed: () => {},
     });
-    connection.out('dialer').push({ kind: 'hello', introduction: introduce(wiring, wiring.greeting?.()) });
+    connection.out('dialer').push({ kind: 'hello', introduction: introduce(wiring, maySubmit, wiring.greeting?.()) });
     this.#timer = wiring.clock.setTimer(timeoutMs, () => {
       connection.abandon('dialer');
       this.#failed(new NetworkError('CONNECTION_FAILED', `${target} did not answer within ${timeoutMs} ms`));
@@ -57,8 +61,12 @@ export class Dialer {
   }
 
   /** The connection that this dialled has ended. */
-  lost(session: Session): void {
+  lost(session: Session, error: NetworkError): void {
     if (this.#over) return;
+    if (isForGood(error)) {
+      this.#refused(error);
+      return;
+    }
     const { wiring } = this.#parts;
     const windowMs = Number(session.greeting.reconnectWindowMs ?? 0);
     this.#again(this.#series.lost(windowMs, wiring.clock.now() - session.openedAt));
@@ -80,7 +88,7 @@ export class Dialer {
   }
 
   #refused(error: NetworkError): void {
-    if (!FOR_GOOD.has(error.code)) {
+    if (!isForGood(error)) {
       this.#failed(error);
       return;
     }
@@ -108,11 +116,16 @@ export class Dialer {
 }
 
 /** What a node says of itself at the handshake. What it says beside that crosses as JSON, as on any wire. */
-export function introduce(wiring: NetworkWiring, greeting: Readonly<Record<string, unknown>> = {}): Introduction {
+export function introduce(
+  wiring: NetworkWiring,
+  maySubmit: boolean,
+  greeting: Readonly<Record<string, unknown>> = {},
+): Introduction {
   const { self, role, cluster, version, stamp } = wiring;
   return {
     node: self,
     role,
+    maySubmit,
     cluster,
     instance: stamp.epoch,
     version,

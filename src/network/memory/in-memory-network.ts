@@ -79,7 +79,8 @@ export class InMemoryNetwork {
   node(wiring: NetworkWiring | NodeId, options: NodeOptions = {}): Network {
     const full = typeof wiring === 'string' ? this.#wire(wiring) : wiring;
     const listen = options.listen ?? options.dial === undefined;
-    const node = new MemoryNode({ hub: this.#hub(), wiring: full, dial: options.dial, listen });
+    const { dial, maySubmit = true } = options;
+    const node = new MemoryNode({ hub: this.#hub(), wiring: full, dial, listen, maySubmit });
     this.#nodes.set(full.self, node);
     return node;
   }

@@ -10,10 +10,11 @@ export function admission(
   present: Peer | undefined,
 ): NetworkError | AdmissionGranted {
   const { cluster, self, admit } = wiring;
-  const { node, role, instance, version, greeting } = candidate;
+  const { node, role, maySubmit, instance, version, greeting } = candidate;
   if (candidate.cluster !== undefined && cluster !== undefined && candidate.cluster !== cluster) {
     return new NetworkError('CLUSTER_MISMATCH', `this is cluster '${cluster}', not '${candidate.cluster}'`);
   }
   if (node === self) return new NetworkError('NAME_IN_USE', `'${node}' is the name of the node that you dialled`);
-  return admit?.({ node, role, instance, version, greeting, present, address: 'memory', listener: 'memory' }) ?? {};
+  const at = { address: 'memory', listener: 'memory' };
+  return admit?.({ node, role, maySubmit, instance, version, greeting, present, ...at }) ?? {};
 }

@@ -7,7 +7,7 @@ import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } 
 import type { NetworkWiring } from '../wiring.js';
 import type { Connection } from './connection.js';
 import { type MemoryCounters, newCounters } from './counters.js';
-import { Dialer, introduce } from './dial.js';
+import { Dialer, introduce, isForGood } from './dial.js';
 import type { History } from './history.js';
 import { admission } from './listen.js';
 import type { Introduction } from './pipe.js';
@@ -30,6 +30,7 @@ export interface MemoryNodeParts {
   readonly wiring: NetworkWiring;
   readonly dial: NodeId | undefined;
   readonly listen: boolean;
+  readonly maySubmit: boolean;
 }
 
 const DEFAULT_GRACE_MS = 1000;
@@ -97,7 +98,10 @@ export class MemoryNode implements Network, SessionOwner {
   }
 
   disconnect(peer: NodeId, reason: NetworkError): void {
-    this.#sessions.get(peer)?.cut(reason);
+    const session = this.#sessions.get(peer);
+    // Who is refused for good is told so, in a connection that works; any other has fallen silent.
+    if (isForGood(reason)) session?.refuse(reason);
+    else session?.cut(reason);
   }
 
   stop(options: StopOptions = {}): Promise<void> {
@@ -130,7 +134,7 @@ export class MemoryNode implements Network, SessionOwner {
     if (present) this.#counters.replaced += 1;
     present?.cut(new NetworkError('CLOSED', `a newer connection of ${hello.node} took its place`));
     const session = this.#open(connection, 'listener', hello);
-    connection.out('listener').push({ kind: 'welcome', introduction: introduce(wiring, verdict.welcome) });
+    connection.out('listener').push({ kind: 'welcome', introduction: introduce(wiring, true, verdict.welcome) });
     this.#tell({ type: 'connected', peer: session });
   }
 
@@ -148,7 +152,7 @@ export class MemoryNode implements Network, SessionOwner {
     const detail = `${left ? 'left' : 'lost'} ${error.code}`;
     this.#parts.hub.history.record({ what: 'disconnect', from: this.self, to: session.node, detail });
     this.#tell({ type: 'disconnected', peer: session, left, error });
-    if (session.dialled) this.#dialer?.lost(session);
+    if (session.dialled) this.#dialer?.lost(session, error);
     if (this.#sessions.size === 0) this.#onLastEnded?.();
   }
 
@@ -157,6 +161,7 @@ export class MemoryNode implements Network, SessionOwner {
     return new Dialer({
       wiring,
       target,
+      maySubmit: this.#parts.maySubmit,
       timeoutMs: hub.dialTimeoutMs,
       connect: () => hub.connect(this.self, target),
       established: (connection, welcome) => {

@@ -46,6 +46,8 @@ export interface NodeOptions {
   readonly dial?: NodeId | undefined;
   /** Whether others can dial this node. @default true for a node that does not dial */
   readonly listen?: boolean | undefined;
+  /** Whether the nodes that it dials let it call, emit and submit. @default true */
+  readonly maySubmit?: boolean | undefined;
 }
 
 export interface LinkOptions {

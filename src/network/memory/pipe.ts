@@ -10,6 +10,7 @@ import type { LinkFaults } from './options.js';
 export interface Introduction {
   readonly node: string;
   readonly role: Role;
+  readonly maySubmit: boolean;
   readonly cluster: string | undefined;
   readonly instance: string;
   readonly version: string;

@@ -1,5 +1,5 @@
 import type { Timer } from '../../base/clock.js';
-import { NetworkError } from '../../base/errors.js';
+import { fromWire, NetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
 import type { Codec, DecodeLimits, EncodedMessage, InvalidMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
@@ -36,6 +36,7 @@ const { congestedBytes, drainedBytes, maxQueuedBytes } = DEFAULT_OUTBOUND_LIMITS
 export class Session implements Peer, End {
   readonly node: NodeId;
   readonly role: Role;
+  readonly maySubmit: boolean;
   readonly instance: string;
   readonly version: string;
   readonly address = 'memory';
@@ -49,9 +50,10 @@ export class Session implements Peer, End {
   #telling: Timer | undefined;
 
   constructor(parts: SessionParts) {
-    const { node, role, instance, version, greeting } = parts.introduction;
+    const { node, role, maySubmit, instance, version, greeting } = parts.introduction;
     this.node = node;
     this.role = role;
+    this.maySubmit = maySubmit;
     this.instance = instance;
     this.version = version;
     this.greeting = greeting;
@@ -82,6 +84,7 @@ export class Session implements Peer, End {
   receive(segment: Segment): void {
     if (!this.#open) return;
     if (segment.kind === 'message') this.#deliver(segment);
+    else if (segment.kind === 'refusal') this.#end(false, fromWire(segment.error, this.node));
     else if (segment.kind === 'goodbye') this.#end(true, new NetworkError('CLOSED', `${this.node} said goodbye`));
     else this.#end(false, new NetworkError('CLOSED', `the connection to ${this.node} ended without a goodbye`));
   }
@@ -94,6 +97,13 @@ export class Session implements Peer, End {
   /** Behind everything that is queued. */
   sayGoodbye(): void {
     this.#parts.connection.out(this.#parts.side).push({ kind: 'goodbye' });
+  }
+
+  /** Says why behind everything that is queued, and ends: from here on nothing of the peer is heard. */
+  refuse(error: NetworkError): void {
+    if (!this.#open) return;
+    this.#parts.connection.dismiss(this.#parts.side, error);
+    this.#end(false, error);
   }
 
   /** Ends the connection at once, without a goodbye. */
