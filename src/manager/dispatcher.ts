@@ -276,8 +276,7 @@ export class Dispatcher implements Workplace {
   #end(invocation: Invocation): void {
     invocation.answered = true;
     this.#wheel.remove(invocation);
-    const live = this.#live.get(invocation.via);
-    if (live?.get(invocation.message.id) === invocation) live.delete(invocation.message.id);
+    this.#live.get(invocation.via)?.delete(invocation);
   }
 
   #liveOf(via: NodeId): IdMap<Invocation> {

@@ -129,7 +129,7 @@ export class Requester {
   /** @internal */
   forget(waiting: Waiting): void {
     this.#wheel.remove(waiting);
-    this.#waiting.delete(waiting.message.id);
+    this.#waiting.delete(waiting);
     if (waiting.signal) this.#signals.remove(waiting.signal, waiting);
   }
 
@@ -171,37 +171,33 @@ interface WaitingParts {
 class Waiting extends Deadline {
   readonly message: NetworkMessage;
   readonly peer: NodeId | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly reject: (error: NetworkError) => void;
   readonly #requester: Requester;
-  readonly #parts: WaitingParts;
+  readonly #resolve: (value: unknown) => void;
+  readonly #read: Read;
   #settled = false;
 
   constructor(requester: Requester, message: NetworkMessage, parts: WaitingParts) {
     super();
-    this.#requester = requester;
     this.message = message;
     this.peer = requester.peerOf(message.to);
-    this.#parts = parts;
-  }
-
-  get signal(): AbortSignal | undefined {
-    return this.#parts.signal;
-  }
-
-  get timeoutMs(): number {
-    return this.#parts.timeoutMs;
+    this.timeoutMs = parts.timeoutMs;
+    this.signal = parts.signal;
+    this.reject = parts.reject;
+    this.#requester = requester;
+    this.#resolve = parts.resolve;
+    this.#read = parts.read;
   }
 
   answered(message: NetworkMessage): void {
     try {
-      if (message.kind === 'response') this.#parts.resolve(this.#parts.read(message));
+      if (message.kind === 'response') this.#resolve(this.#read(message));
       else this.reject(fromWire(payloadOf(message), message.from));
     } catch (error) {
       this.reject(toNetworkError(error, 'DESERIALIZATION'));
     }
-  }
-
-  reject(error: NetworkError): void {
-    this.#parts.reject(error);
   }
 
   expire(): void {
