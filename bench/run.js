@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
  * @property {(name: string) => boolean} wants whether a case was asked for
  * @property {(text: string) => void} progress
  * @property {number} rounds
- * @property {number} warmUpMs
+ * @property {number} compileMs how long each pair of processes works before it is measured at all
+ * @property {number} warmUpMs how long at each depth before it is measured
  * @property {number} measureMs
  * @property {number} startUpRuns
  * @property {number} idleConnections
@@ -24,6 +25,7 @@ import { parseArgs } from 'node:util';
 
 const FULL = {
   rounds: 5,
+  compileMs: 4000,
   warmUpMs: 500,
   measureMs: 1000,
   startUpRuns: 21,
@@ -33,6 +35,7 @@ const FULL = {
 };
 const QUICK = {
   rounds: 1,
+  compileMs: 400,
   warmUpMs: 200,
   measureMs: 300,
   startUpRuns: 3,

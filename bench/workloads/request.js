@@ -45,21 +45,16 @@ class Pair {
   async measure(depth, warmUpMs, durationMs) {
     const { connections } = this;
     await this.asking.call('load', { connections, depth, durationMs: warmUpMs });
-    const before = await this.#cpu();
+    const before = await this.answering.call('cpu');
     const run = await this.asking.call('load', { connections, depth, durationMs });
-    const after = await this.#cpu();
+    const after = await this.answering.call('cpu');
     return {
       requestsPerSecond: run.requests / (run.elapsedMs / 1000),
-      askCpuUs: (after.asking - before.asking) / run.requests,
-      answerCpuUs: (after.answering - before.answering) / run.requests,
+      askCpuUs: run.cpuUs / run.requests,
+      answerCpuUs: (after.user + after.system - before.user - before.system) / run.requests,
       p50Us: run.p50Us,
       p99Us: run.p99Us,
     };
-  }
-
-  async #cpu() {
-    const [asking, answering] = await Promise.all([this.asking.call('cpu'), this.answering.call('cpu')]);
-    return { asking: asking.user + asking.system, answering: answering.user + answering.system };
   }
 
   async close() {
@@ -104,8 +99,8 @@ async function measureRound({ plan, round, connections, peers, rounds }) {
     for (const peer of peers) {
       const pair = await Pair.open(peer, connections);
       pairs.set(peer, pair);
-      // One at a time few requests pass; this many have the engine compile what a long-running process would have.
-      await pair.asking.call('load', { connections, depth: WARM_UP_DEPTH, durationMs: 2 * plan.warmUpMs });
+      // A leader runs for days: what the engine compiles in its first seconds is no part of what a request costs.
+      await pair.asking.call('load', { connections, depth: WARM_UP_DEPTH, durationMs: plan.compileMs });
     }
     for (const depth of depths) {
       const name = caseOf(connections, depth);
