@@ -28,7 +28,7 @@ export class DeviceKey {
     this.#privateKey = privateKey;
     const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
     this.publicKey = new Uint8Array(der.subarray(SPKI_PREFIX.length));
-    this.id = keyId(this.publicKey);
+    this.id = deviceIdOf(this.publicKey);
   }
 
   /** A new key, from the machine's own source of chance. */
@@ -62,7 +62,7 @@ export class DeviceKey {
 }
 
 /** The first 10 base32 characters (50 bits) of the SHA-256 of a raw public key. */
-export const keyId = (publicKey: Uint8Array): string =>
+export const deviceIdOf = (publicKey: Uint8Array): string =>
   toBase32(createHash('sha256').update(publicKey).digest()).slice(0, ID_LENGTH);
 
 /** Whether the raw Ed25519 key made the signature; false for anything that is no key or no signature. */
