@@ -1,5 +1,4 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { NetworkError } from '../base/errors.js';
 import { NODE_NAME, type NodeId } from '../base/names.js';
 import { type Random, systemRandom } from '../base/random.js';
@@ -10,19 +9,15 @@ import {
   makeCertificate,
   type Subject,
 } from './certificate-maker.js';
-import { type Leaf, leaderUri, makeLeaf, validityOf } from './leaf.js';
-import { fingerprintOf, pemBlocks, publicKeyOf, readCertificate, readKey, sha256 } from './pem.js';
+import { certificateHosts, leaderUri } from './certificate-names.js';
+import { type Leaf, makeLeaf } from './leaf.js';
+import { fingerprintOf, pemBlocks, publicKeyOf, readCertificate, readKey, sha256, validityOf } from './pem.js';
 
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3_650;
 const LEAF_DAYS = 90;
 /** How often the authority may be replaced until a node that was away all the time must be invited again. */
 const MAX_PREDECESSORS = 3;
-const MAX_NAMES = 100;
-const HOST_NAME =
-  /^(?=.{1,253}$)(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
-/** By these the leader's own host reaches it. */
-const LOCAL_NAMES = ['localhost', '127.0.0.1', '::1'];
 
 export interface AuthorityOptions {
   readonly cluster: string;
@@ -148,7 +143,7 @@ export class Authority {
       ...signed(this.#parts.key, subjectOf(this.#parts.key, this.cluster), options),
       ...issuedTo(key, { cluster, name: leader }),
       notAfter: Math.min(now + (options.lifetimeMs ?? LEAF_DAYS * DAY_MS), this.notAfter),
-      use: { uris: [leaderUri(cluster)], hosts: hostsOf(options.names) },
+      use: { uris: [leaderUri(cluster)], hosts: certificateHosts(options.names) },
     });
     return makeLeaf(pemOf(key), certificate, this.serve(certificate));
   }
@@ -183,9 +178,6 @@ export class Authority {
   }
 }
 
-/** Whether it can stand in a certificate: an IP address or a host name. */
-export const isCertificateName = (name: string): boolean => isIP(name) !== 0 || HOST_NAME.test(name);
-
 /** Another one for each key: a path must not run in a circle between two authorities of one name. */
 function subjectOf(key: KeyObject, cluster: string): Subject {
   return { cluster, name: `netmgr authority ${sha256(publicKeyOf(key)).toString('hex').slice(0, 16)}` };
@@ -200,19 +192,6 @@ function issuedTo(key: KeyObject, subject: Subject) {
 }
 
 const pemOf = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
-
-function hostsOf(names: readonly string[]): string[] {
-  const hosts = [...new Set([...names, ...LOCAL_NAMES])];
-  for (const host of hosts) {
-    if (!isCertificateName(host)) {
-      throw new NetworkError('INVALID_OPTION', `names: ${JSON.stringify(host)} is no host name and no IP address`);
-    }
-  }
-  if (hosts.length > MAX_NAMES) {
-    throw new NetworkError('INVALID_OPTION', `names: at most ${MAX_NAMES} fit into a certificate, not ${hosts.length}`);
-  }
-  return hosts;
-}
 
 function checkName(field: string, name: string): void {
   if (NODE_NAME.test(name)) return;

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { pemBlocks, readCertificate, readKey, validityOf } from './pem.js';
 
 /** The leader's own certificate, and what it is served with. */
 export interface Leaf {
@@ -13,18 +14,18 @@ export interface Leaf {
   readonly notAfter: number;
 }
 
-/** The name that makes a certificate a leader's. */
-export const leaderUri = (cluster: string): string => `${LEADER_URI}${cluster}`;
-export const LEADER_URI = 'netmgr:leader:';
-
-/** When it becomes and ceases to be valid, in milliseconds since the epoch. */
-export const validityOf = (
-  certificate: X509Certificate,
-): { readonly notBefore: number; readonly notAfter: number } => ({
-  notBefore: Date.parse(certificate.validFrom),
-  notAfter: Date.parse(certificate.validTo),
-});
-
 export function makeLeaf(key: string, certificate: string, chain: string): Leaf {
   return { key, certificate, chain, ...validityOf(new X509Certificate(certificate)) };
+}
+
+/** As it is kept: its key, then what is served. A secret. */
+export const leafToPem = (leaf: Leaf): string => `${leaf.key}${leaf.chain}`;
+
+/** Reads what `leafToPem` wrote. @returns undefined if it is damaged */
+export function leafFromPem(text: string): Leaf | undefined {
+  const { keys, certificates } = pemBlocks(text);
+  const key = readKey(keys[0] ?? '');
+  const certificate = readCertificate(certificates[0] ?? '');
+  if (key === undefined || !certificate?.checkPrivateKey(key)) return undefined;
+  return makeLeaf(keys[0] ?? '', certificates[0] ?? '', certificates.join(''));
 }

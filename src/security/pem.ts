@@ -18,6 +18,14 @@ export const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update
 /** SHA-256 of the certificate's DER: what a token carries, and what a channel is bound to. */
 export const fingerprintOf = (certificate: X509Certificate): Uint8Array => sha256(certificate.raw);
 
+/** When it becomes and ceases to be valid, in milliseconds since the epoch. */
+export const validityOf = (
+  certificate: X509Certificate,
+): { readonly notBefore: number; readonly notAfter: number } => ({
+  notBefore: Date.parse(certificate.validFrom),
+  notAfter: Date.parse(certificate.validTo),
+});
+
 /** DER, SubjectPublicKeyInfo. */
 export const publicKeyOf = (key: KeyObject): Buffer => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
