@@ -5,11 +5,18 @@ import { NetworkError } from '../base/errors.js';
 export const DEFAULT_PORT = 7700;
 
 export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** What the scheme says: true for wss://, false for ws://. @default it was left out */
+      readonly tls?: boolean | undefined;
+    }
   | { readonly kind: 'unix'; readonly path: string };
 
-const FORMS = 'HOST, HOST:PORT, [IPV6]:PORT, ws://HOST:PORT or unix:/PATH';
+const FORMS = 'HOST, HOST:PORT, [IPV6]:PORT, wss://HOST:PORT, ws://HOST:PORT or unix:/PATH';
 const BRACKETED = /^\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?$/;
+const SCHEME = /^ws(s?):\/\//i;
 const PLAIN = /^([A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}))(?::(\d{1,5}))?$/;
 
 /**
@@ -18,18 +25,21 @@ const PLAIN = /^([A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}))(?::(\d{1,5}))?$/;
  */
 export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) return parseUnix(text);
-  const authority = text.replace(/^ws:\/\//i, '').replace(/\/$/, '');
+  const scheme = SCHEME.exec(text);
+  const authority = text.slice(scheme?.[0].length ?? 0).replace(/\/$/, '');
   const match = BRACKETED.exec(authority) ?? PLAIN.exec(authority);
   const host = match?.[1];
   if (host === undefined || (authority.startsWith('[') && !isIPv6(host))) throw invalid(text);
   const port = match?.[2] === undefined ? DEFAULT_PORT : Number(match[2]);
   if (port < 1 || port > 65_535) throw invalid(text, 'the port must be 1 to 65535');
-  return { kind: 'tcp', host, port };
+  return { kind: 'tcp', host, port, ...(scheme && { tls: scheme[1] !== '' }) };
 }
 
-/** The form that `parseAddress` reads: `host:port`, `[::1]:port`, `unix:/path`. */
-export const formatAddress = (address: Address): string =>
-  address.kind === 'unix' ? `unix:${address.path}` : formatHostPort(address.host, address.port);
+/** The form that `parseAddress` reads: `wss://host:port` for TLS, else `host:port`, `[::1]:port`, `unix:/path`. */
+export function formatAddress(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return `${address.tls ? 'wss://' : ''}${formatHostPort(address.host, address.port)}`;
+}
 
 /** `host:port`; IPv6 in brackets, IPv4 mapped into IPv6 as plain IPv4. */
 export function formatHostPort(host: string, port: number): string {

@@ -17,7 +17,7 @@ test('large messages both ways at once do not hold up the acknowledgements that 
   // What is not acknowledged because there is enough of it never is. A UNIX socket holds far less than a TCP one.
   const limits = { ackDelayMs: 3_600_000, stallMs: 3_600_000 };
   const path = join(folder, 'leader.sock');
-  const listen = [{ name: 'socket', path, authenticator: new SocketAuthenticator() }];
+  const listen = [{ name: 'socket', path, authenticator: new SocketAuthenticator({ roles: ['collaborator'] }) }];
   const leader = await nodes.leader({ listen, relay: true, limits });
   const client = await nodes.dialler('client', `unix:${path}`, { limits });
   await until(() => client.network.upstream === 'leader', 'the client to be connected');

@@ -220,12 +220,36 @@ test('only so many sockets of an address may wait to authenticate, and they make
   assert.equal(leader.network.peers.size, 2);
 });
 
-test('only so many sockets may wait to authenticate in all', async () => {
+test('the oldest socket that has said nothing makes room for a newcomer, one that has said something does not', async () => {
   await using nodes = new Nodes();
-  const leader = await nodes.leader({ limits: { maxUnauthenticated: 1 } });
-  await nodes.tcp(leader.port);
+  const leader = await nodes.leader({ limits: { maxUnauthenticated: 2 } });
+  const webSocket = nodes.webSocket(leader.port);
+  await once(webSocket, 'open');
+  const silent = await nodes.tcp(leader.port);
+  const muttering = await nodes.tcp(leader.port);
+  await once(silent, 'close');
+  muttering.write('GET');
+  await nodes.member('worker-1', leader);
+  if (!muttering.destroyed) await once(muttering, 'close');
+  assert.equal(leader.network.counters.unauthenticatedReplaced, 2);
+  assert.equal(leader.network.counters.unauthenticatedRefused, 0);
+  const second = nodes.webSocket(leader.port);
+  await once(second, 'open');
   await once(await nodes.tcp(leader.port), 'close');
   assert.equal(leader.network.counters.unauthenticatedRefused, 1);
+  assert.equal(webSocket.readyState, webSocket.OPEN);
+  assert.equal(second.readyState, second.OPEN);
+});
+
+test('silent sockets of one address do not push out those of others', async () => {
+  await using nodes = new Nodes();
+  const leader = await nodes.leader({ limits: { maxUnauthenticated: 3, maxUnauthenticatedPerAddress: 2 } });
+  const other = await nodes.tcp(leader.port, '127.0.0.2');
+  for (let i = 0; i < 2; i += 1) await nodes.tcp(leader.port);
+  for (let i = 0; i < 5; i += 1) await once(await nodes.tcp(leader.port), 'close');
+  assert.equal(leader.network.counters.unauthenticatedRefused, 5);
+  assert.equal(leader.network.counters.unauthenticatedReplaced, 0);
+  assert.equal(other.destroyed, false);
 });
 
 test('plain HTTP, browsers, other paths and other subprotocols get a short answer', async () => {

@@ -6,6 +6,7 @@ import { silentLog } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { MessageDraft, NetworkMessage } from '../../src/message/message.js';
 import { Stamp } from '../../src/message/stamp.js';
+import type { Credentials } from '../../src/network/credentials.js';
 import { LoopbackAuthenticator } from '../../src/network/loopback-authenticator.js';
 import type { Peer, PeerEvent, SendOutcome } from '../../src/network/network.js';
 import { AwakeTime } from '../../src/network/websocket/awake-time.js';
@@ -108,10 +109,14 @@ export class Nodes implements AsyncDisposable {
   async dialler(
     self: string,
     address: string | number,
-    options: Partial<WebSocketNetworkOptions> & { wiring?: Partial<NetworkWiring>; codec?: 'json' | 'msgpack' } = {},
+    options: Partial<WebSocketNetworkOptions> & {
+      wiring?: Partial<NetworkWiring>;
+      codec?: 'json' | 'msgpack';
+      credentials?: Credentials;
+    } = {},
   ): Promise<Node> {
-    const { wiring, codec, ...rest } = options;
-    const dial = { address: typeof address === 'number' ? `127.0.0.1:${address}` : address, codec };
+    const { wiring, codec, credentials, ...rest } = options;
+    const dial = { address: typeof address === 'number' ? `127.0.0.1:${address}` : address, codec, credentials };
     const node = this.node(self, { dial, ...rest }, wiring);
     await node.network.start();
     return node;
@@ -139,8 +144,9 @@ export class Nodes implements AsyncDisposable {
     return stranger;
   }
 
-  async tcp(port: number): Promise<Socket> {
-    const socket = connect({ host: '127.0.0.1', port });
+  /** @param localAddress one of 127.0.0.0/8, which count as addresses of their own */
+  async tcp(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+    const socket = connect({ host: '127.0.0.1', port, localAddress });
     socket.on('error', () => {});
     this.#raw.push(socket);
     await once(socket, 'connect');

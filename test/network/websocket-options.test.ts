@@ -11,6 +11,8 @@ const ADDRESSES: readonly (readonly [string, string])[] = [
   ['192.0.2.1:80', '192.0.2.1:80'],
   ['ws://host-1:7701', 'host-1:7701'],
   ['WS://host-1:7701/', 'host-1:7701'],
+  ['wss://leader.example', 'wss://leader.example:7700'],
+  ['WSS://[::1]:80/', 'wss://[::1]:80'],
   ['[::1]', '[::1]:7700'],
   ['ws://[2001:db8::1]:9', '[2001:db8::1]:9'],
   ['unix:/run/netmgr/s', 'unix:/run/netmgr/s'],
@@ -32,7 +34,8 @@ test('what is no address is refused with the value and the forms', () => {
     'host:x',
     '::1',
     '[::g]',
-    'wss://host',
+    'wss://host/path',
+    'wss:host',
     'http://host',
     'ws://host/path',
     'unix:',
@@ -95,7 +98,11 @@ const channel = (transport: AuthenticationChannel['transport'], address: string)
 test('plaintext is granted to loopback addresses and to the roles of the list only', async () => {
   const authenticator = new LoopbackAuthenticator();
   const local = channel('tcp', '127.0.0.1:5000');
-  assert.deepEqual(await authenticator.authenticate(hello('collaborator'), local), { node: 'n', role: 'collaborator' });
+  assert.deepEqual(await authenticator.authenticate(hello('collaborator'), local), {
+    node: 'n',
+    role: 'collaborator',
+    maySubmit: true,
+  });
   await assert.rejects(authenticator.authenticate(hello('operator'), local), {
     code: 'NOT_ALLOWED',
     message: /operator.*UNIX socket/,
@@ -110,15 +117,18 @@ test('plaintext is granted to loopback addresses and to the roles of the list on
   assert.equal((await generous.authenticate(hello('operator'), local)).role, 'operator');
 });
 
-test('a UNIX socket grants every role but that of the leader', async () => {
+test('a UNIX socket grants operators and observers, unless told otherwise', async () => {
   const authenticator = new SocketAuthenticator();
-  for (const role of ['collaborator', 'operator', 'observer'] as const) {
-    assert.equal((await authenticator.authenticate(hello(role), channel('unix', 'unix'))).role, role);
+  for (const role of ['operator', 'observer'] as const) {
+    const identity = await authenticator.authenticate(hello(role), channel('unix', 'unix'));
+    assert.deepEqual(identity, { node: 'n', role, maySubmit: role === 'operator' });
   }
-  await assert.rejects(authenticator.authenticate(hello('leader'), channel('unix', 'unix')), {
-    code: 'NOT_ALLOWED',
-    message: /leader/,
-  });
+  for (const role of ['leader', 'collaborator'] as const) {
+    await assert.rejects(authenticator.authenticate(hello(role), channel('unix', 'unix')), {
+      code: 'NOT_ALLOWED',
+      message: new RegExp(role),
+    });
+  }
   await assert.rejects(authenticator.authenticate(hello('operator'), channel('tcp', '127.0.0.1:1')), {
     code: 'NOT_ALLOWED',
   });

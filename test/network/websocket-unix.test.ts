@@ -69,7 +69,7 @@ test('a socket that nobody answers is replaced, one that somebody does is not', 
     const leader = await nodes.leader({ listen: listenOn(path) });
     const second = nodes.node('second', { listen: listenOn(path) });
     await refusedWith(second, 'ADDRESS_IN_USE', /another process listens on .*\/s$/);
-    await nodes.dialler('cli', `unix:${path}`);
+    await nodes.dialler('cli', `unix:${path}`, { wiring: { role: 'operator' } });
     await until(() => leader.network.peers.has('cli'), 'the first to listen still');
   });
 });

@@ -3,18 +3,19 @@ import { NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { AuthenticationChannel, Authenticator, Identity } from '../authenticator.js';
+import type { Arrival } from './arrival.js';
 import type { Connection } from './connection.js';
 import type { Greeter, Greeting } from './greeter.js';
 import { type Greeted, readHello } from './hello.js';
 
 export interface AcceptOptions {
   readonly connection: Connection;
+  readonly arrival: Arrival;
   readonly authenticator: Authenticator;
-  readonly transport: AuthenticationChannel['transport'];
   readonly stamp: Stamp;
   readonly cluster: string | undefined;
-  /** Asks whether the peer may come in, says welcome and opens the connection, or throws why not. */
-  admit(greeting: Greeting): void;
+  /** Asks whether the peer may come in, says welcome (with these fields) and opens the connection, or throws why not. */
+  admit(greeting: Greeting, welcome: Identity['welcome']): void;
   /** It was refused. */
   refused(error: NetworkError): void;
 }
@@ -23,7 +24,6 @@ export interface AcceptOptions {
 export class Acceptance implements Greeter, AuthenticationChannel {
   readonly transport: AuthenticationChannel['transport'];
   readonly address: string;
-  readonly binding = undefined;
   readonly #options: AcceptOptions;
   /** Bounded by the bytes that a peer may send before it has authenticated. */
   readonly #inbox: NetworkMessage[] = [];
@@ -32,9 +32,13 @@ export class Acceptance implements Greeter, AuthenticationChannel {
 
   constructor(options: AcceptOptions) {
     this.#options = options;
-    this.transport = options.transport;
+    this.transport = options.arrival.transport;
     this.address = options.connection.address;
     options.connection.greet(this);
+  }
+
+  get binding(): Uint8Array | undefined {
+    return this.#options.arrival.binding;
   }
 
   received(message: NetworkMessage): void {
@@ -71,7 +75,7 @@ export class Acceptance implements Greeter, AuthenticationChannel {
       if (connection.ended) return;
       this.#checkCluster(greeted);
       if (this.#inbox.length > 0) throw new NetworkError('INVALID_MESSAGE', 'nothing may be sent before the welcome');
-      admit(greetingOf(greeted, identity));
+      admit(greetingOf(greeted, identity), identity.welcome);
     } catch (thrown) {
       if (connection.ended) return;
       const error = toNetworkError(thrown, 'NOT_ALLOWED');

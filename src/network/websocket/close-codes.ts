@@ -21,7 +21,7 @@ const CLOSE_CODES = {
   clusterMismatch: 4421,
   /** Another protocol version. */
   version: 4426,
-  /** Sends too much, or reads too little. */
+  /** Sends too much, reads too little, or has too many connections. */
   flood: 4429,
   /** A fault of our own. */
   internal: 4500,
@@ -37,6 +37,7 @@ const BY_ERROR: Partial<Record<ErrorCode, number>> = {
   VERSION_MISMATCH: CLOSE_CODES.version,
   FLOOD: CLOSE_CODES.flood,
   SLOW_PEER: CLOSE_CODES.flood,
+  OVERLOADED: CLOSE_CODES.flood,
   INTERNAL: CLOSE_CODES.internal,
 };
 

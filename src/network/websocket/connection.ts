@@ -3,7 +3,6 @@ import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Codec, DecodedFrame, EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
-import { formatHostPort } from '../address.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
 import { closeCodeOf, closedError } from './close-codes.js';
 import { Faults } from './faults.js';
@@ -22,7 +21,10 @@ export interface ConnectionOptions {
   readonly host: ConnectionHost;
   readonly socket: LinkedSocket;
   readonly raw: Socket;
-  readonly unix: boolean;
+  /** For people: `host:port`, or `unix`. */
+  readonly address: string;
+  /** The peer's IP address, by which connections that came in are counted. @default it is not counted */
+  readonly ip?: string | undefined;
   /** Payloads of what arrives stay encoded. */
   readonly lazy: boolean;
   /** For each frame 32 unpredictable bits, as a client's must have; undefined for the listening side. */
@@ -37,6 +39,7 @@ const EAGER = { lazy: false };
 export class Connection implements SocketOwner {
   readonly codec: Codec;
   readonly address: string;
+  readonly ip: string | undefined;
   readonly listener: string;
   readonly traffic: Traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
   readonly #host: ConnectionHost;
@@ -57,7 +60,8 @@ export class Connection implements SocketOwner {
   constructor(options: ConnectionOptions) {
     const { host, socket, raw, mask } = options;
     this.codec = codecOf(socket.protocol);
-    this.address = options.unix ? 'unix' : formatHostPort(raw.remoteAddress ?? '', raw.remotePort ?? 0);
+    this.address = options.address;
+    this.ip = options.ip;
     this.listener = options.listener;
     this.#host = host;
     this.#socket = socket;

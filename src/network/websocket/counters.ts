@@ -4,12 +4,24 @@ export type WebSocketCounters = {
   handshakeTimeouts: number;
   /** Sockets refused because too many had not authenticated yet, in all or of their address. */
   unauthenticatedRefused: number;
+  /** Sockets that had said nothing and made room for a newcomer, because too many had not authenticated yet. */
+  unauthenticatedReplaced: number;
   /** Sockets ended because of what they sent before they had authenticated: too much, or not the protocol. */
   unauthenticatedInvalid: number;
+  /** TLS handshakes that failed: another version, an authority that the peer does not trust, no TLS after all. */
+  tlsFailures: number;
+  /** Connections to a TLS port that did not begin with a TLS ClientHello of at most 4,096 bytes. */
+  plaintextRefused: number;
+  /** Connections that did not begin with the PROXY protocol header that their listener requires. */
+  proxyHeadersRefused: number;
   /** Plain HTTP requests, requests of browsers and of other protocols. */
   httpRefused: number;
   /** Peers that were refused after their hello: not allowed, name in use, other cluster. */
   joinsRefused: number;
+  /** Peers that were refused because their address has as many connections as one may have. */
+  addressFull: number;
+  /** Peers that were refused because there are as many connections as there may be. */
+  connectionsFull: number;
   /** Messages and frames of authenticated peers that broke a rule. */
   invalidMessages: number;
   /** Messages that claimed another sender. */
@@ -39,9 +51,15 @@ export type WebSocketCounters = {
 export const newCounters = (): WebSocketCounters => ({
   handshakeTimeouts: 0,
   unauthenticatedRefused: 0,
+  unauthenticatedReplaced: 0,
   unauthenticatedInvalid: 0,
+  tlsFailures: 0,
+  plaintextRefused: 0,
+  proxyHeadersRefused: 0,
   httpRefused: 0,
   joinsRefused: 0,
+  addressFull: 0,
+  connectionsFull: 0,
   invalidMessages: 0,
   spoofed: 0,
   faultyClosed: 0,

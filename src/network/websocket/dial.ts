@@ -1,37 +1,20 @@
-import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.js';
-import { fromWire, isErrorCode, messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
+import { NetworkError } from '../../base/errors.js';
 import type { Random } from '../../base/random.js';
-import type { NetworkMessage } from '../../message/message.js';
-import { payloadOf } from '../../message/raw-payload.js';
-import { type Address, formatAddress } from '../address.js';
+import { formatAddress } from '../address.js';
 import type { PeerEvent } from '../network.js';
 import { Reconnect } from '../reconnect.js';
+import { Attempt, type AttemptParts } from './attempt.js';
 import type { Connection } from './connection.js';
-import type { Greeter, Greeting } from './greeter.js';
-import { readWelcome } from './hello.js';
-import { LinkedSocket } from './linked-socket.js';
-import type { ResolvedDial } from './options.js';
-import type { SocketOptions } from './socket-options.js';
+import type { Greeting } from './greeter.js';
 
-export interface DialerParts {
-  readonly options: ResolvedDial;
+export interface DialerParts extends AttemptParts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly socketOptions: SocketOptions;
-  readonly subprotocol: string;
-  /** Makes the connection of a socket that was just opened. */
-  connection(socket: LinkedSocket, raw: Socket): Connection;
-  /** Every socket, from its first moment, so that none is forgotten at the end. */
-  track(socket: LinkedSocket): void;
-  hello(): NetworkMessage;
   opened(connection: Connection, greeting: Greeting): void;
   emit(event: PeerEvent): void;
   failed(): void;
 }
-
-/** What a listener takes before authentication is 4,096 bytes, the HTTP upgrade included. */
-const MAX_HELLO_BYTES = 3_584;
 
 /** Keeps one connection to one address: dials, greets, and dials again when it is lost, until it is refused for good. */
 export class Dialer {
@@ -42,7 +25,8 @@ export class Dialer {
   #attempts = 0;
   /** Since when there is no connection. */
   #since = 0;
-  #connectedAt = 0;
+  /** Of the latest connection, when there was one. */
+  #connectedAt: number | undefined;
   #windowMs = 0;
   #timer: Timer | undefined;
   #attempt: Attempt | undefined;
@@ -81,7 +65,7 @@ export class Dialer {
       this.#refused(new NetworkError('CONNECTION_FAILED', `the connection to ${this.address} ended`));
       return;
     }
-    this.#reconnect = this.#reconnect.lost(this.#windowMs, now - this.#connectedAt);
+    this.#reconnect = this.#reconnect.lost(this.#windowMs, now - (this.#connectedAt ?? now));
     this.#schedule(Math.min(this.#nextDelay(), retryForMs));
   }
 
@@ -96,20 +80,22 @@ export class Dialer {
         this.#windowMs = typeof windowMs === 'number' ? windowMs : 0;
         this.#parts.opened(connection, greeting);
       },
-      failed: (error) => {
+      failed: (error, proved) => {
         this.#attempt = undefined;
-        this.#failed(error);
+        // Once it has been connected it does not let a stranger at the address send it away for good.
+        const isFinal = !error.retryable && (proved || this.#connectedAt === undefined);
+        this.#failed(error, isFinal);
       },
     });
     this.#attempt = attempt;
     attempt.start(clock, options.dialTimeoutMs);
   }
 
-  #failed(error: NetworkError): void {
+  #failed(error: NetworkError, isFinal: boolean): void {
     if (this.#stopped) return;
     const { clock, options } = this.#parts;
     this.#parts.failed();
-    if (!error.retryable) {
+    if (isFinal) {
       this.#refused(error);
       return;
     }
@@ -143,135 +129,4 @@ export class Dialer {
     this.#stopped = true;
     this.#parts.emit({ type: 'refused', address: this.address, error });
   }
-}
-
-interface AttemptEnd {
-  opened(connection: Connection, greeting: Greeting): void;
-  failed(error: NetworkError): void;
-}
-
-/** One dial: the socket, the upgrade, hello and welcome, under one deadline. Ends exactly once. */
-class Attempt implements Greeter {
-  readonly #parts: DialerParts;
-  readonly #end: AttemptEnd;
-  readonly #address: string;
-  #socket: LinkedSocket | undefined;
-  #connection: Connection | undefined;
-  #timer: Timer | undefined;
-  #over = false;
-
-  constructor(parts: DialerParts, end: AttemptEnd) {
-    this.#parts = parts;
-    this.#end = end;
-    this.#address = formatAddress(parts.options.address);
-  }
-
-  start(clock: Clock, timeoutMs: number): void {
-    this.#timer = clock.setTimer(timeoutMs, () => {
-      this.#fail(new NetworkError('CONNECTION_FAILED', `${this.#address} did not answer within ${timeoutMs} ms`));
-    });
-    const { options, subprotocol, socketOptions } = this.#parts;
-    const { address } = options;
-    const socket = new LinkedSocket(urlOf(address), [subprotocol], {
-      ...socketOptions,
-      createConnection: () => (address.kind === 'unix' ? connect({ path: address.path }) : connect(address)),
-    });
-    this.#socket = socket;
-    this.#parts.track(socket);
-    let raw: Socket | undefined;
-    socket.once('upgrade', (response) => {
-      raw = response.socket;
-    });
-    socket.once('open', () => this.#greet(socket, raw as Socket));
-    socket.once('unexpected-response', (_request, response) => {
-      const code = response.headers['netmgr-error'];
-      this.#fail(
-        isErrorCode(code)
-          ? new NetworkError(code, `${this.#address} refused the connection: HTTP ${response.statusCode}`)
-          : new NetworkError('CONNECTION_FAILED', `${this.#address} is no netmgr node: HTTP ${response.statusCode}`),
-      );
-    });
-    socket.on('error', (error) => this.#fail(dialError(this.#address, error)));
-  }
-
-  abandon(): void {
-    this.#fail(new NetworkError('STOPPED', 'this node was stopped'));
-  }
-
-  received(message: NetworkMessage): void {
-    if (message.kind === 'error') {
-      this.#fail(fromWire(payloadOf(message), message.from));
-      return;
-    }
-    try {
-      if (message.kind !== 'control' || message.type !== 'welcome') {
-        throw new NetworkError('INVALID_MESSAGE', `hello was answered with ${message.kind} ${message.type}`);
-      }
-      this.#welcomed(message);
-    } catch (error) {
-      this.#fail(
-        new NetworkError('CONNECTION_FAILED', `${this.#address} is no netmgr node: ${messageOf(error)}`, {
-          cause: error,
-        }),
-      );
-    }
-  }
-
-  ended(error: NetworkError): void {
-    this.#fail(error.retryable ? error : new NetworkError('CONNECTION_FAILED', error.message, { cause: error }));
-  }
-
-  #greet(socket: LinkedSocket, raw: Socket): void {
-    if (this.#over) return;
-    const connection = this.#parts.connection(socket, raw);
-    this.#connection = connection;
-    connection.greet(this);
-    try {
-      const hello = this.#parts.hello();
-      const { bytes } = connection.codec.encode(hello);
-      if (bytes > MAX_HELLO_BYTES) {
-        throw new NetworkError('TOO_LARGE', `the hello has ${bytes} bytes, more than the ${MAX_HELLO_BYTES} allowed`);
-      }
-      connection.write(hello);
-    } catch (error) {
-      this.#fail(toNetworkError(error));
-    }
-  }
-
-  #welcomed(message: NetworkMessage): void {
-    const welcome = readWelcome(message);
-    const connection = this.#connection;
-    if (this.#over || connection === undefined) return;
-    this.#over = true;
-    this.#timer?.cancel();
-    this.#end.opened(connection, { ...welcome, maySubmit: true });
-  }
-
-  #fail(error: NetworkError): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#timer?.cancel();
-    this.#socket?.terminate();
-    this.#end.failed(error);
-  }
-}
-
-// Where to connect is decided by createConnection; the URL gives the Host header and the path.
-const urlOf = (address: Address): string => (address.kind === 'unix' ? 'ws://localhost/' : `ws://${hostOf(address)}/`);
-
-const hostOf = (address: Address & { readonly kind: 'tcp' }): string => formatAddress(address);
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there',
-  ENOENT: 'the socket does not exist',
-  ENOTFOUND: 'the host name is not known',
-  ECONNRESET: 'the connection was reset',
-  EACCES: 'permission denied',
-  EHOSTUNREACH: 'no way leads to the host',
-  ENETUNREACH: 'no way leads to its network',
-};
-
-function dialError(address: string, cause: NodeJS.ErrnoException): NetworkError {
-  const reason = (cause.code !== undefined && REASONS[cause.code]) || messageOf(cause);
-  return new NetworkError('CONNECTION_FAILED', `cannot connect to ${address}: ${reason}`, { cause });
 }

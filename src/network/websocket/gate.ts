@@ -1,11 +1,20 @@
-import type { Socket } from 'node:net';
+import type { Arrival } from './arrival.js';
+import { MAX_TLS_HANDSHAKE_BYTES } from './client-hello.js';
 import type { WebSocketCounters } from './counters.js';
 import type { WebSocketLimits } from './options.js';
 
+export interface GateParts {
+  readonly limits: WebSocketLimits;
+  readonly counters: WebSocketCounters;
+  /** How many sockets there is room for beside those that have authenticated. */
+  room(): number;
+}
+
 interface Visitor {
   readonly since: number;
-  readonly address: string | undefined;
   readonly onClose: () => void;
+  /** The address that it is counted for. */
+  ip: string | undefined;
   onData: (() => void) | undefined;
 }
 
@@ -14,76 +23,124 @@ interface Visitor {
  * and in time, whatever they do or leave undone.
  */
 export class Gate {
-  readonly #limits: WebSocketLimits;
-  readonly #counters: WebSocketCounters;
-  /** In the order of arrival, so that the sweep looks at the oldest only. */
-  readonly #visitors = new Map<Socket, Visitor>();
+  readonly #parts: GateParts;
+  /** In the order of arrival, so that the sweep ends the oldest first. */
+  readonly #visitors = new Map<Arrival, Visitor>();
+  /** Those of them that have not got as far as a WebSocket, in the order of arrival. */
+  readonly #silent = new Set<Arrival>();
   readonly #perAddress = new Map<string, number>();
 
-  constructor(limits: WebSocketLimits, counters: WebSocketCounters) {
-    this.#limits = limits;
-    this.#counters = counters;
+  constructor(parts: GateParts) {
+    this.#parts = parts;
   }
 
-  /** @param address undefined for a UNIX socket, whose visitors have none to be counted by */
-  enter(socket: Socket, address: string | undefined, now: number): void {
-    const ofAddress = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0);
-    const { maxUnauthenticated, maxUnauthenticatedPerAddress } = this.#limits;
-    if (this.#visitors.size >= maxUnauthenticated || ofAddress >= maxUnauthenticatedPerAddress) {
-      this.#counters.unauthenticatedRefused += 1;
-      socket.destroy();
-      return;
+  /**
+   * Lets it wait here. When all places are taken, the oldest that has said nothing makes room, so that silence
+   * cannot keep newcomers out.
+   * @returns whether there is a place for it; if not, it is gone
+   */
+  enter(arrival: Arrival, now: number): boolean {
+    const { limits, counters, room } = this.#parts;
+    if (this.#visitors.size >= Math.min(limits.maxUnauthenticated, room())) {
+      const [oldest] = this.#silent;
+      if (oldest === undefined || this.#isFull(arrival.ip)) return this.#refuse(arrival);
+      counters.unauthenticatedReplaced += 1;
+      this.#drop(oldest);
     }
-    if (address !== undefined) this.#perAddress.set(address, ofAddress + 1);
-    const onClose = () => this.leave(socket);
-    this.#visitors.set(socket, { since: now, address, onClose, onData: undefined });
-    socket.once('close', onClose);
+    if (this.#isFull(arrival.ip)) return this.#refuse(arrival);
+    const onClose = () => this.leave(arrival);
+    this.#visitors.set(arrival, { since: now, ip: undefined, onClose, onData: undefined });
+    this.#silent.add(arrival);
+    arrival.tcp.once('close', onClose);
+    this.#count(arrival);
+    return true;
   }
 
-  has(socket: Socket): boolean {
-    return this.#visitors.has(socket);
+  /** The peer turned out to be elsewhere than the other end of the socket. @returns whether it may stay */
+  locate(arrival: Arrival): boolean {
+    if (!this.has(arrival)) return false;
+    if (this.#isFull(arrival.ip)) {
+      this.leave(arrival);
+      return this.#refuse(arrival);
+    }
+    this.#count(arrival);
+    return true;
   }
 
-  /** Counts what arrives; called once the HTTP parser, which has its own bound, lets go of the socket. */
-  watch(socket: Socket): void {
-    const visitor = this.#visitors.get(socket);
+  has(arrival: Arrival): boolean {
+    return this.#visitors.has(arrival);
+  }
+
+  /** It became a WebSocket. Counts what arrives; until now the HTTP parser did, which has let go of the socket. */
+  watch(arrival: Arrival): void {
+    const visitor = this.#visitors.get(arrival);
     if (!visitor) return;
-    visitor.onData = () => {
-      if (socket.bytesRead <= this.#limits.maxUnauthenticatedBytes) return;
-      this.#counters.unauthenticatedInvalid += 1;
-      socket.destroy();
-    };
-    socket.prependListener('data', visitor.onData);
+    this.#silent.delete(arrival);
+    visitor.onData = () => this.#checkBytes(arrival);
+    arrival.stream.prependListener('data', visitor.onData);
   }
 
   /** It has authenticated, or it is gone. */
-  leave(socket: Socket): void {
-    const visitor = this.#visitors.get(socket);
+  leave(arrival: Arrival): void {
+    const visitor = this.#visitors.get(arrival);
     if (!visitor) return;
-    this.#visitors.delete(socket);
-    socket.removeListener('close', visitor.onClose);
-    if (visitor.onData) socket.removeListener('data', visitor.onData);
-    const { address } = visitor;
-    if (address === undefined) return;
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(address);
-    else this.#perAddress.set(address, left);
+    this.#visitors.delete(arrival);
+    this.#silent.delete(arrival);
+    arrival.tcp.removeListener('close', visitor.onClose);
+    if (visitor.onData) arrival.stream.removeListener('data', visitor.onData);
+    if (visitor.ip === undefined) return;
+    const left = (this.#perAddress.get(visitor.ip) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(visitor.ip);
+    else this.#perAddress.set(visitor.ip, left);
   }
 
-  /** Ends those whose time is over. */
+  /** Ends those whose time is over, and those that have sent too much in a way that nothing else looks at. */
   sweep(now: number): void {
-    for (const [socket, visitor] of this.#visitors) {
-      if (now - visitor.since < this.#limits.handshakeTimeoutMs) return;
-      this.#counters.handshakeTimeouts += 1;
-      this.leave(socket);
-      socket.destroy();
+    for (const [arrival, { since }] of this.#visitors) {
+      if (now - since < this.#parts.limits.handshakeTimeoutMs) {
+        this.#checkBytes(arrival);
+      } else {
+        this.#parts.counters.handshakeTimeouts += 1;
+        this.#drop(arrival);
+      }
     }
   }
 
   clear(): void {
-    for (const socket of [...this.#visitors.keys()]) {
-      this.leave(socket);
-      socket.destroy();
-    }
+    for (const arrival of [...this.#visitors.keys()]) this.#drop(arrival);
+  }
+
+  /** TLS may take its own share on the socket, not within the stream. */
+  #checkBytes(arrival: Arrival): void {
+    const { limits, counters } = this.#parts;
+    const { stream, tcp } = arrival;
+    const max = limits.maxUnauthenticatedBytes;
+    const maxRaw = stream === tcp ? max : max + MAX_TLS_HANDSHAKE_BYTES;
+    if (stream.bytesRead <= max && tcp.bytesRead <= maxRaw) return;
+    counters.unauthenticatedInvalid += 1;
+    this.#drop(arrival);
+  }
+
+  #isFull(ip: string | undefined): boolean {
+    return ip !== undefined && (this.#perAddress.get(ip) ?? 0) >= this.#parts.limits.maxUnauthenticatedPerAddress;
+  }
+
+  #count(arrival: Arrival): void {
+    const { ip } = arrival;
+    const visitor = this.#visitors.get(arrival);
+    if (visitor === undefined || ip === undefined) return;
+    visitor.ip = ip;
+    this.#perAddress.set(ip, (this.#perAddress.get(ip) ?? 0) + 1);
+  }
+
+  #refuse(arrival: Arrival): false {
+    this.#parts.counters.unauthenticatedRefused += 1;
+    arrival.drop();
+    return false;
+  }
+
+  #drop(arrival: Arrival): void {
+    this.leave(arrival);
+    arrival.drop();
   }
 }

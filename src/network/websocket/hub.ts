@@ -13,6 +13,7 @@ import { Gate } from './gate.js';
 import type { Greeting } from './greeter.js';
 import { OpenSockets } from './open-sockets.js';
 import type { WebSocketLimits } from './options.js';
+import { Quota } from './quota.js';
 import { Shutdown } from './shutdown.js';
 import { type Settling, TurnFlush } from './turn-flush.js';
 
@@ -30,6 +31,7 @@ export class Hub implements ConnectionHost {
   readonly counters: WebSocketCounters = newCounters();
   readonly connections: Connections = new Connections();
   readonly sockets: OpenSockets = new OpenSockets();
+  readonly quota: Quota;
   readonly gate: Gate;
   readonly awake: AwakeTime;
   readonly shutdown: Shutdown;
@@ -48,7 +50,8 @@ export class Hub implements ConnectionHost {
     this.#lost = lost;
     this.#events = new Emitter((error) => log.error({ error }, 'a listener for peer events failed'));
     this.#flush = new TurnFlush();
-    this.gate = new Gate(limits, counters);
+    this.quota = new Quota(limits, counters);
+    this.gate = new Gate({ limits, counters, room: () => this.quota.room });
     this.awake = new AwakeTime(clock, limits.sweepMs, (time) => {
       this.gate.sweep(time);
       connections.sweep();
@@ -76,6 +79,7 @@ export class Hub implements ConnectionHost {
       present.cut(new NetworkError('CLOSED', `a newer connection of ${greeting.node} has replaced this one`));
     }
     const peer = connection.open(greeting);
+    this.quota.add(connection.ip);
     this.connections.add(connection, peer);
     this.emit({ type: 'connected', peer });
   }
@@ -105,6 +109,7 @@ export class Hub implements ConnectionHost {
   }
 
   ended(connection: Connection, peer: Peer, error: NetworkError): void {
+    this.quota.remove(connection.ip);
     const dialled = this.connections.remove(connection, peer);
     this.emit({ type: 'disconnected', peer, left: connection.left, error });
     if (dialled) this.#lost(connection);

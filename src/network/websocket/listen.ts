@@ -1,14 +1,17 @@
 import { chmod } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
-import { type ErrorCode, NetworkError } from '../../base/errors.js';
+import { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { formatHostPort, isNamedPipe, plainHost } from '../address.js';
+import { formatHostPort, isNamedPipe } from '../address.js';
+import { Arrival } from './arrival.js';
 import type { WebSocketCounters } from './counters.js';
+import { readFirstBytes } from './first-bytes.js';
 import type { Gate } from './gate.js';
+import { HttpEntrance, type Upgrade } from './http-entrance.js';
 import type { BoundAddress, ListenOptions } from './options.js';
-import { SUBPROTOCOLS } from './subprotocols.js';
+import { proxyHeaderBytes, readProxyHeader } from './proxy-header.js';
+import { TlsEntrance } from './tls-entrance.js';
 import { prepareSocketPath } from './unix-socket.js';
 
 export interface ListenerParts {
@@ -22,40 +25,28 @@ export interface ListenerParts {
   upgrade(upgrade: Upgrade, listener: Listener): void;
 }
 
-export interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly raw: Socket;
-  readonly head: Buffer;
-}
-
-interface Refusal {
-  readonly status: string;
-  /** Told in the header `netmgr-error`, which a dialling node understands. */
-  readonly code: ErrorCode;
-  readonly text: string;
-}
-
-const REFUSALS = {
-  origin: { status: '403 Forbidden', code: 'NOT_ALLOWED', text: 'netmgr does not serve web pages.' },
-  path: { status: '404 Not Found', code: 'CONNECTION_FAILED', text: 'netmgr serves the path / only.' },
-  subprotocol: {
-    status: '426 Upgrade Required',
-    code: 'VERSION_MISMATCH',
-    text: `This node speaks ${[...SUBPROTOCOLS.keys()].join(', ')}.`,
-  },
-} as const satisfies Record<string, Refusal>;
-
-/** One port or UNIX socket: hands on what became a WebSocket, and refuses the rest before it costs anything. */
+/** One port or UNIX socket: takes what comes through gate, proxy header and TLS to HTTP, and hands on what became a WebSocket. */
 export class Listener {
   readonly options: ListenOptions;
   readonly #parts: ListenerParts;
+  readonly #http: HttpEntrance;
+  readonly #tls: TlsEntrance | undefined;
   #server: Server | undefined;
   #bound: BoundAddress | undefined;
   #closed: Promise<void> = Promise.resolve();
 
   constructor(parts: ListenerParts) {
+    const { options, gate, counters, log, maxHeaderBytes } = parts;
     this.#parts = parts;
-    this.options = parts.options;
+    this.options = options;
+    this.#http = new HttpEntrance({
+      gate,
+      counters,
+      maxHeaderBytes,
+      upgrade: (upgrade) => parts.upgrade(upgrade, this),
+    });
+    const tls = 'path' in options ? undefined : options.tls;
+    this.#tls = tls && new TlsEntrance({ tls, log, counters });
   }
 
   /** Where it listens, once it does. */
@@ -63,26 +54,15 @@ export class Listener {
     return this.#bound;
   }
 
-  get unix(): boolean {
-    return 'path' in this.options;
-  }
-
   /** @throws NetworkError ADDRESS_IN_USE, INVALID_OPTION, CONNECTION_FAILED, IO */
   async start(): Promise<void> {
     const { options } = this;
     const isFile = 'path' in options && !isNamedPipe(options.path);
     if (isFile) await prepareSocketPath(options.path);
-    // The headers count among the bytes before authentication.
-    const server = createServer({ maxHeaderSize: this.#parts.maxHeaderBytes });
-    server.on('connection', (socket: Socket) => this.#enter(socket));
-    server.on('request', (_request, response) => this.#refuseRequest(response));
-    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      this.#upgrade(request, socket, head);
-    });
-    server.on('clientError', (_error, socket) => {
-      this.#parts.counters.httpRefused += 1;
-      socket.destroy();
-    });
+    this.#tls?.open();
+    // HTTP over plain TCP may be half open, as `ws` expects of it; TLS knows no such thing.
+    const server = createServer({ allowHalfOpen: this.#tls === undefined, noDelay: true });
+    server.on('connection', (socket) => this.#enter(socket));
     await this.#bind(server);
     server.on('error', (error) => this.#parts.log.error({ listener: options.name, error }, 'the listener failed'));
     this.#server = server;
@@ -98,6 +78,7 @@ export class Listener {
 
   /** Accepts nobody any more; who is in stays. */
   stop(): void {
+    this.#tls?.close();
     this.#server?.close();
     this.#server = undefined;
   }
@@ -121,36 +102,42 @@ export class Listener {
   }
 
   #enter(socket: Socket): void {
-    this.#parts.gate.enter(socket, this.unix ? undefined : plainHost(socket.remoteAddress ?? ''), this.#parts.now());
+    const { options } = this;
+    const isUnix = 'path' in options;
+    const arrival = new Arrival(socket, isUnix ? 'unix' : this.#tls ? 'tls' : 'tcp');
+    // A socket may fail before anything listens to it, and after everything has let go of it.
+    socket.on('error', () => {});
+    const behindProxy = !isUnix && options.proxyProtocol === true;
+    if (!isUnix && !behindProxy) arrival.locate(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    if (!this.#parts.gate.enter(arrival, this.#parts.now())) return;
+    if (behindProxy) this.#enterThroughProxy(arrival);
+    else this.#enterDirectly(arrival);
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { gate } = this.#parts;
-    if (!gate.has(socket)) return;
-    const offered = request.headers['sec-websocket-protocol'];
-    if (request.headers.origin !== undefined) {
-      this.#refuseUpgrade(socket, REFUSALS.origin);
-    } else if (request.url !== '/') {
-      this.#refuseUpgrade(socket, REFUSALS.path);
-    } else if (offered !== undefined && !offered.split(',').some((name) => SUBPROTOCOLS.has(name.trim()))) {
-      this.#refuseUpgrade(socket, REFUSALS.subprotocol);
-    } else {
-      gate.watch(socket);
-      this.#parts.upgrade({ request, raw: socket, head }, this);
-    }
+  #enterThroughProxy(arrival: Arrival): void {
+    const { gate, counters } = this.#parts;
+    const { tcp } = arrival;
+    readFirstBytes(tcp, {
+      measure: (bytes) => {
+        const wanted = proxyHeaderBytes(bytes);
+        const source = bytes.length < wanted ? undefined : readProxyHeader(bytes.subarray(0, wanted));
+        if (source) arrival.locate(source.host, source.port);
+        return wanted;
+      },
+      read: () => {
+        if (arrival.ip === undefined) arrival.locate(tcp.remoteAddress ?? '', tcp.remotePort ?? 0);
+        if (gate.locate(arrival)) this.#enterDirectly(arrival);
+      },
+      refused: () => {
+        counters.proxyHeadersRefused += 1;
+        arrival.drop();
+      },
+    });
   }
 
-  #refuseUpgrade(socket: Socket, { status, code, text }: Refusal): void {
-    this.#parts.counters.httpRefused += 1;
-    const headers = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${text.length + 1}\r\nnetmgr-error: ${code}`;
-    socket.on('error', () => socket.destroy());
-    socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}\n`, () => socket.destroy());
-  }
-
-  #refuseRequest(response: ServerResponse): void {
-    this.#parts.counters.httpRefused += 1;
-    response.writeHead(426, { connection: 'close', upgrade: 'websocket', 'content-type': 'text/plain' });
-    response.end('netmgr speaks WebSocket here, not HTTP; try: netmgr status\n', () => response.socket?.destroySoon());
+  #enterDirectly(arrival: Arrival): void {
+    if (this.#tls) this.#tls.enter(arrival, () => this.#http.enter(arrival));
+    else this.#http.enter(arrival);
   }
 }
 

@@ -2,6 +2,7 @@ import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import { integer } from '../../base/random.js';
 import type { NetworkMessage } from '../../message/message.js';
+import { formatHostPort } from '../address.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { Connection } from './connection.js';
@@ -132,14 +133,20 @@ function dialerOf({ wiring, hub, greetings, dial }: DialerMakings): Dialer {
   const mask = () => integer(random, 2 ** 32);
   const unix = dial.address.kind === 'unix';
   return new Dialer({
+    self: wiring.self,
+    role: wiring.role,
     options: dial,
     clock,
     random,
     socketOptions: socketOptions(hub.limits),
     subprotocol: `netmgr.v1.${dial.codec}`,
-    connection: (socket, raw) => new Connection({ host: hub, socket, raw, unix, listener: 'dial', lazy: false, mask }),
+    connection: (socket, raw) => {
+      const address = unix ? 'unix' : formatHostPort(raw.remoteAddress ?? '', raw.remotePort ?? 0);
+      return new Connection({ host: hub, socket, raw, address, listener: 'dial', lazy: false, mask });
+    },
     track: (socket) => socket.track(hub.sockets),
     hello: () => greetings.hello(),
+    control: (type, payload) => hub.stamp.make({ kind: 'control', type, payload }),
     opened: (connection, greeting) => {
       hub.connections.upstream = connection;
       hub.enter(connection, greeting);

@@ -4,6 +4,7 @@ import { type Address, isSocketPath, parseAddress } from '../address.js';
 import type { Authenticator } from '../authenticator.js';
 import type { Credentials, ListenTls } from '../credentials.js';
 import { DEFAULT_OUTBOUND_LIMITS, type OutboundLimits } from '../outbound.js';
+import { connectionsByOpenFiles } from './open-files.js';
 
 export interface WebSocketNetworkOptions {
   /** Where peers may come in; names are unique. @default none */
@@ -45,7 +46,7 @@ export type BoundAddress = { readonly host: string; readonly port: number } | { 
 export interface DialOptions {
   /** `HOST:PORT`, `wss://HOST:PORT`, `ws://HOST:PORT` or `unix:/PATH`. */
   readonly address: string;
-  /** Each dial, handshake included, is given up after this long. @default 2000 */
+  /** Each dial, handshake included, is given up after this long. @default 2000, with TLS 5000 */
   readonly dialTimeoutMs?: number | undefined;
   /**
    * For how long a node that cannot be reached is dialled again; counted from the loss, or from the start.
@@ -71,8 +72,12 @@ export interface WebSocketLimits extends DecodeLimits, OutboundLimits {
   readonly maxUnauthenticated: number;
   /** The same, of one IP address. @default 16 */
   readonly maxUnauthenticatedPerAddress: number;
-  /** Bytes of a socket before it has authenticated, the HTTP upgrade included. @default 4096 */
+  /** Bytes of a socket before it has authenticated, the HTTP upgrade included; TLS may take 4,096 more. @default 4096 */
   readonly maxUnauthenticatedBytes: number;
+  /** Connections that have authenticated, of one IP address. @default 256 */
+  readonly maxConnectionsPerAddress: number;
+  /** The same, of all addresses. @default the limit of open files less 256; less a quarter if that is fewer */
+  readonly maxConnections: number;
   /** What has arrived is acknowledged after this long at the latest; must be well below the peer's `stallMs`. @default 3000 */
   readonly ackDelayMs: number;
   /** A peer that acknowledges nothing of what it owes for this long is dropped. @default 10,000 */
@@ -91,7 +96,7 @@ export interface WebSocketLimits extends DecodeLimits, OutboundLimits {
   readonly sweepMs: number;
 }
 
-const DEFAULT_LIMITS: WebSocketLimits = {
+const DEFAULT_LIMITS: Omit<WebSocketLimits, 'maxConnections'> = {
   ...DEFAULT_DECODE_LIMITS,
   ...DEFAULT_OUTBOUND_LIMITS,
   maxFragments: 64,
@@ -99,6 +104,7 @@ const DEFAULT_LIMITS: WebSocketLimits = {
   maxUnauthenticated: 512,
   maxUnauthenticatedPerAddress: 16,
   maxUnauthenticatedBytes: 4_096,
+  maxConnectionsPerAddress: 256,
   ackDelayMs: 3_000,
   stallMs: 10_000,
   maxFaults: 16,
@@ -124,6 +130,8 @@ export interface ResolvedDial {
   /** Infinity: forever; 0: only once. */
   readonly retryForMs: number;
   readonly codec: 'json' | 'msgpack';
+  /** With them the dial is TLS. */
+  readonly credentials: Credentials | undefined;
 }
 
 /** @throws NetworkError INVALID_OPTION naming the field */
@@ -134,29 +142,54 @@ export function resolveOptions(options: WebSocketNetworkOptions): ResolvedOption
     check(item.name !== '' && !names.has(item.name), `listen[${index}].name must be unique and not empty`, item.name);
     names.add(item.name);
     if ('path' in item) check(isSocketPath(item.path), `listen[${index}].path must be absolute`, item.path);
-    else check(isPort(item.port), `listen[${index}].port must be an integer from 0 to 65535`, item.port);
+    else checkTcp(item, `listen[${index}]`);
   }
   return {
     listen,
     dial: options.dial && resolveDial(options.dial),
     relay: options.relay ?? false,
-    limits: resolveLimits(options.limits ?? {}),
+    limits: resolveLimits(options.limits ?? {}, listen.length > 0),
   };
+}
+
+function checkTcp({ port, tls, proxyProtocol }: TcpListenOptions, path: string): void {
+  check(isPort(port), `${path}.port must be an integer from 0 to 65535`, port);
+  // In plaintext it would be whoever reaches the port who says from where.
+  check(!proxyProtocol || tls !== undefined, `${path}.proxyProtocol needs ${path}.tls; it may`, proxyProtocol);
 }
 
 function resolveDial(dial: DialOptions): ResolvedDial {
   const retry = dial.retry ?? 'forever';
   const retryForMs = retry === 'forever' ? Number.POSITIVE_INFINITY : retry === false ? 0 : retry.forMs;
-  const dialTimeoutMs = dial.dialTimeoutMs ?? 2_000;
+  const { credentials } = dial;
+  const dialTimeoutMs = dial.dialTimeoutMs ?? (credentials ? 5_000 : 2_000);
   const codec = dial.codec ?? 'json';
   check(dialTimeoutMs > 0, 'dial.dialTimeoutMs must be more than 0', dialTimeoutMs);
   check(retryForMs >= 0, 'dial.retry.forMs must be 0 or more', retryForMs);
   check(codec === 'json' || codec === 'msgpack', 'dial.codec must be json or msgpack', codec);
-  return { address: parseAddress(dial.address), dialTimeoutMs, retryForMs, codec };
+  return { address: dialledAddress(dial), dialTimeoutMs, retryForMs, codec, credentials };
 }
 
-function resolveLimits(given: Partial<WebSocketLimits>): WebSocketLimits {
-  const limits: WebSocketLimits = { ...DEFAULT_LIMITS, ...given };
+/** Whether it is TLS is told by the credentials; a scheme must not say otherwise. */
+function dialledAddress({ address: text, credentials }: DialOptions): Address {
+  const address = parseAddress(text);
+  const tls = address.kind === 'tcp' ? address.tls : false;
+  if (credentials !== undefined && tls === false) {
+    throw new NetworkError('INVALID_OPTION', `dial.address ${text} is not for TLS, but there are credentials`, {
+      hint: 'Write it as wss://HOST:PORT or HOST:PORT, or leave the credentials out.',
+    });
+  }
+  if (credentials === undefined && tls === true) {
+    throw new NetworkError('INVALID_OPTION', `dial.address ${text} is for TLS, but there are no credentials`, {
+      hint: 'Give a join token, or the directory of a node that has joined before.',
+    });
+  }
+  return credentials !== undefined && address.kind === 'tcp' ? { ...address, tls: true } : address;
+}
+
+function resolveLimits(given: Partial<WebSocketLimits>, listens: boolean): WebSocketLimits {
+  const maxConnections = given.maxConnections ?? (listens ? connectionsByOpenFiles() : 1);
+  const limits: WebSocketLimits = { ...DEFAULT_LIMITS, ...given, maxConnections };
   for (const [field, value] of Object.entries(limits)) {
     check(Number.isInteger(value) && value > 0, `limits.${field} must be a positive integer`, value);
   }

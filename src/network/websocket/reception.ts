@@ -1,8 +1,9 @@
-import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { isNetworkError, NetworkError } from '../../base/errors.js';
+import type { AdmissionGranted } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { Acceptance } from './accept.js';
+import type { Arrival } from './arrival.js';
 import { Connection } from './connection.js';
 import type { Greeting } from './greeter.js';
 import type { Greetings } from './greetings.js';
@@ -43,24 +44,31 @@ export class Reception {
       log: wiring.log,
       maxHeaderBytes: hub.limits.maxUnauthenticatedBytes,
       now: () => hub.awake.exact,
-      upgrade: ({ request, raw, head }, listener) => {
-        this.#upgrader.handleUpgrade(request, raw, head, (socket) => this.#accepted(socket, raw, listener));
+      upgrade: ({ request, head, arrival }, listener) => {
+        const accepted = (socket: LinkedSocket): void => this.#accepted(socket, arrival, listener);
+        this.#upgrader.handleUpgrade(request, arrival.stream, head, accepted);
       },
     });
   }
 
-  #accepted(socket: LinkedSocket, raw: Socket, { options, unix }: Listener): void {
+  #accepted(socket: LinkedSocket, arrival: Arrival, { options }: Listener): void {
     const { hub, wiring, relay } = this.#parts;
     socket.track(hub.sockets);
+    const { address, ip, stream: raw } = arrival;
     const listener = options.name;
-    const connection = new Connection({ host: hub, socket, raw, unix, listener, lazy: relay, mask: undefined });
+    const connection = new Connection({ host: hub, socket, raw, address, ip, listener, lazy: relay, mask: undefined });
     const acceptance = new Acceptance({
       connection,
+      arrival,
       authenticator: options.authenticator,
-      transport: unix ? 'unix' : 'tcp',
       stamp: wiring.stamp,
       cluster: wiring.cluster,
-      admit: (greeting) => this.#admit(connection, raw, greeting),
+      admit: (greeting, welcome) => {
+        const granted = this.#admit(connection, greeting);
+        hub.gate.leave(arrival);
+        connection.write(this.#parts.greetings.welcome({ ...granted.welcome, ...welcome }));
+        hub.enter(connection, greeting);
+      },
       refused: (error) => {
         hub.counters.joinsRefused += 1;
         wiring.log.info({ address: connection.address, code: error.code }, error.message);
@@ -70,14 +78,15 @@ export class Reception {
   }
 
   /** @throws NetworkError why the peer may not come in */
-  #admit(connection: Connection, raw: Socket, greeting: Greeting): void {
-    const { hub, wiring, greetings } = this.#parts;
+  #admit(connection: Connection, greeting: Greeting): AdmissionGranted {
+    const { hub, wiring } = this.#parts;
     const { node, role, maySubmit, instance, version } = greeting;
     const { address, listener } = connection;
     const present = hub.connections.get(node);
     if (node === wiring.self || (present !== undefined && present === hub.connections.upstream)) {
       throw new NetworkError('NAME_IN_USE', `the name ${node} is in use here`);
     }
+    hub.quota.check(connection.ip, present?.ip);
     const granted =
       wiring.admit?.({
         node,
@@ -91,9 +100,7 @@ export class Reception {
         present: present?.peer,
       }) ?? {};
     if (isNetworkError(granted)) throw granted;
-    hub.gate.leave(raw);
-    connection.write(greetings.welcome(granted.welcome ?? {}));
-    hub.enter(connection, greeting);
+    return granted;
   }
 }
 
