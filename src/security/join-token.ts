@@ -33,6 +33,7 @@ const PARTS: readonly (readonly [name: string, length: number])[] = [
 ];
 const LENGTH = PARTS.reduce((sum, [, length]) => sum + length + 1, -1);
 const SHAPE = /^nmtk-1-[cov]-[a-z2-7]{52}-([a-z2-7]{8})-[a-z2-7]{32}-[a-z2-7]{7}$/;
+const TAIL = /-[a-z2-7]{52}-[a-z2-7]{8}-[a-z2-7]{32}-[a-z2-7]{7}$/;
 /** More than a token with all the white space that a terminal or a mail may have put into it. */
 const LONGEST_INPUT = 4_096;
 const WHITE_SPACE = /[\s\p{Cf}]+/gu;
@@ -57,7 +58,7 @@ export function parseToken(text: string): JoinToken {
   const token = text.length > LONGEST_INPUT ? '' : text.replace(WHITE_SPACE, '').toLowerCase();
   const parts = token.split('-');
   const [prefix, version, letter = '', fingerprint = '', id = '', secret = ''] = parts;
-  if (prefix !== 'nmtk' && !isNearlyToken(token)) throw invalid('this is no join token: one begins with nmtk-1-');
+  if (!isNearlyToken(token)) throw invalid('this is no join token: one begins with nmtk-1-');
   const dash = token.lastIndexOf('-');
   if (checksumOf(token.slice(0, Math.max(0, dash))) !== token.slice(dash + 1)) throw damaged(token, parts);
   if (prefix !== 'nmtk' || version !== '1') {
@@ -107,9 +108,8 @@ function checksumOf(body: string): string {
   return toBase32(bytes);
 }
 
-/** A token in which the prefix is what was mistyped. */
-const isNearlyToken = (token: string): boolean =>
-  Math.abs(token.length - LENGTH) <= 1 && /^.{3,5}-?1.?[cov]/.test(token);
+/** The beginning is right, or what comes behind it is. */
+const isNearlyToken = (token: string): boolean => token.startsWith('nmtk') || TAIL.test(token);
 
 function damaged(token: string, parts: readonly string[]): NetworkError {
   const id = SHAPE.exec(token)?.[1];
