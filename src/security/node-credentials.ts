@@ -48,6 +48,8 @@ export class NodeCredentials implements Credentials {
   #pinned: string | undefined;
   /** Whom we have reached, on the connection that is being made. */
   #peer: { readonly leaf: X509Certificate; readonly cluster: string } | undefined;
+  /** Whether it has asked for our proof: one that lets in everybody has not taken our key in. */
+  #answered = false;
 
   private constructor(options: NodeCredentialsOptions) {
     const { token, ...others } = options;
@@ -93,6 +95,7 @@ export class NodeCredentials implements Credentials {
 
   checkPeer(certificate: X509Certificate): void {
     this.#peer = undefined;
+    this.#answered = false;
     // With a token we come to whichever cluster it is of; the roots see to that.
     const expected = this.#token ? undefined : this.#known?.cluster;
     const cluster = checkLeaderCertificate(certificate, this.#options.clock.wallNow(), expected);
@@ -116,10 +119,12 @@ export class NodeCredentials implements Credentials {
     const answer = { key: textOf(this.#key.publicKey), signature: textOf(this.#key.sign(proof)) };
     if (token) channel.write('enrol', { token: formatToken(token), ...answer });
     else channel.write('prove', answer);
+    this.#answered = true;
   }
 
   welcomed(greeting: Readonly<Record<string, unknown>>): void {
     if (!this.#peer) throw new NetworkError('INTERNAL', 'welcomed by a leader whose certificate was not checked');
+    if (!this.#answered) return;
     const { leaf, cluster } = this.#peer;
     const leader = /^CN=(.*)$/m.exec(leaf.subject)?.[1] ?? '';
     const next = { cluster, leader, roots: this.#rootsOf(greeting, leaf) };
