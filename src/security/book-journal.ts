@@ -1,4 +1,4 @@
-import { NetworkError } from '../base/errors.js';
+import { messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { type JournalEntry, PrivateJournal } from './private-journal.js';
 
@@ -25,10 +25,12 @@ export interface BookJournalOptions {
 /** The journal of a book: read and shortened at the start, added to from then on. */
 export class BookJournal implements Ledger, AsyncDisposable {
   readonly #path: string;
+  readonly #log: Log;
   readonly #journal: PrivateJournal | undefined;
 
   private constructor({ path, log }: BookJournalOptions) {
     this.#path = path ?? '';
+    this.#log = log;
     this.#journal = path === undefined ? undefined : PrivateJournal.open({ path, log });
   }
 
@@ -54,11 +56,19 @@ export class BookJournal implements Ledger, AsyncDisposable {
     }
   }
 
-  /** Replaces the history by a shorter one that says the same, if there is one. Before the first `append`. */
+  /**
+   * Replaces the history by a shorter one that says the same, if there is one; if the disk is too full for that, the
+   * long one will do. Before the first `append`.
+   */
   shorten(book: Book): void {
     if (!this.#journal) return;
     const entries = [...book.entries()];
-    if (entries.length < this.#journal.entries.length) this.#journal.rewrite(entries);
+    if (entries.length >= this.#journal.entries.length) return;
+    try {
+      this.#journal.rewrite(entries);
+    } catch (error) {
+      this.#log.warn({ path: this.#path, error: messageOf(error) }, 'a journal could not be shortened');
+    }
   }
 
   append(entry: JournalEntry): Promise<void> {

@@ -80,7 +80,7 @@ export class Devices {
   holder(name: NodeId): DeviceRecord | undefined {
     const own = this.#book.byName(name);
     if (own) return own;
-    for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
+    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
       const record = this.#book.byName(name.slice(0, dot));
       if (record && record.role !== 'collaborator') return record;
     }
