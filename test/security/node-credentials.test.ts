@@ -427,30 +427,28 @@ describe('the directory of a node', () => {
 
   test('that several processes open at once has one key, which all of them use', async () => {
     await using cluster = await Cluster.open();
-    const directory = newDirectory();
+    const directories = Array.from({ length: 20 }, newDirectory);
     const module = new URL('../../src/security/node-credentials.js', import.meta.url).href;
     const program = `
+      import { once } from 'node:events';
       import { NodeCredentials } from ${JSON.stringify(module)};
-      const { token, directory } = JSON.parse(process.env.GIVEN);
-      console.log(NodeCredentials.open({ node: 'build1', role: 'collaborator', token, directory }).device);`;
-    const given = JSON.stringify({ token: await cluster.token(), directory });
-    const opened = await Promise.all(
-      Array.from({ length: 3 }, async () => {
-        const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-          env: { ...process.env, GIVEN: given },
-        });
-        let text = '';
-        child.stdout.on('data', (chunk: Buffer) => {
-          text += chunk.toString();
-        });
-        await once(child, 'close');
-        return text.trim();
-      }),
+      console.log('ready');
+      const { token, directories } = JSON.parse(await once(process.stdin, 'data'));
+      const open = (directory) => NodeCredentials.open({ node: 'build1', role: 'collaborator', token, directory });
+      console.log(directories.map((directory) => open(directory).device).join());
+      process.stdin.destroy();`;
+    const children = Array.from({ length: 3 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] }),
     );
-    assert.equal(new Set(opened).size, 1);
-    assert.match(opened[0] ?? '', /^[a-z2-7]{10}$/);
-    assert.deepEqual(readdirSync(directory), ['device.key']);
+    await Promise.all(children.map(({ stdout }) => once(stdout, 'data')));
+    const given = JSON.stringify({ token: await cluster.token(), directories });
+    const answers = children.map(({ stdout }) => once(stdout, 'data'));
+    for (const { stdin } of children) stdin.write(given);
+    const [first, ...others] = (await Promise.all(answers)).map(String);
+    assert.match(first ?? '', /^([a-z2-7]{10}[,\n]){20}$/);
+    for (const other of others) assert.equal(other, first);
+    for (const directory of directories) assert.deepEqual(readdirSync(directory), ['device.key']);
+    await Promise.all(children.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'close')));
   });
 });
 
