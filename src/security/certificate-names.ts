@@ -7,7 +7,6 @@ const HOST_NAME =
   /^(?=.{1,253}$)(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
 /** By these the leader's own host reaches it. */
 const LOCAL_NAMES = ['localhost', '127.0.0.1', '::1'];
-const ALT_NAME = /(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)/gy;
 
 /** The name that makes a certificate a leader's. */
 export const leaderUri = (cluster: string): string => `${LEADER_URI}${cluster}`;
@@ -48,11 +47,10 @@ export const hostsOf = (certificate: X509Certificate): string[] =>
 const plain = (host: string): string =>
   isIPv6(host) ? new SocketAddress({ address: host, family: 'ipv6' }).address : host.toLowerCase();
 
-/**
- * Node writes them in one line, and in quotes what could be taken for more than one name.
- * https://nodejs.org/api/crypto.html#x509subjectaltname
- */
+/** Node writes them in one line, with a comma between two only: https://nodejs.org/api/crypto.html#x509subjectaltname */
 function altNames(certificate: X509Certificate): { readonly type: string; readonly value: string }[] {
-  const names = (certificate.subjectAltName ?? '').matchAll(ALT_NAME);
-  return Array.from(names, ([, type = '', value = '']) => ({ type, value }));
+  return (certificate.subjectAltName ?? '').split(', ').map((name) => {
+    const colon = name.indexOf(':');
+    return { type: name.slice(0, colon), value: name.slice(colon + 1) };
+  });
 }

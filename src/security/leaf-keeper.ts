@@ -4,6 +4,7 @@ import { messageOf, NetworkError, toNetworkError } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import { type Random, uniform } from '../base/random.js';
 import type { Authority } from './authority.js';
+import { AuthorityGuard } from './authority-guard.js';
 import { openAuthority } from './authority-store.js';
 import { isCertificateName } from './certificate-names.js';
 import { type CertificateStore, certificateStore } from './certificate-store.js';
@@ -38,25 +39,18 @@ export interface LeafKeeperOptions extends LeafPurpose {
  * lost. Whatever happens to the disk meanwhile, `current()` has a good one. Fits a listener's `tls`.
  */
 export class LeafKeeper implements AsyncDisposable {
-  /** What went wrong since the start. */
-  readonly counters: { leafDamaged: number; leafUnsaved: number; leafNotIssued: number; authorityDamaged: number } = {
-    leafDamaged: 0,
-    leafUnsaved: 0,
-    leafNotIssued: 0,
-    authorityDamaged: 0,
-  };
   readonly #options: LeafKeeperOptions;
   readonly #log: Log;
   readonly #store: CertificateStore;
   readonly #events: Emitter<{ change: undefined }>;
+  readonly #guard: AuthorityGuard;
+  readonly #counters = { leafDamaged: 0, leafUnsaved: 0, leafNotIssued: 0 };
   #authority: Authority;
   #leaf: Leaf;
   #renewAt: number;
   #saved = true;
   /** Looks in a row that met with trouble. */
   #troubles = 0;
-  /** What was last told about the authority's file, so that it is told once. */
-  #authorityTrouble: string | undefined;
   #timer: Timer | undefined;
   /** Checks and rotations run one after the other. */
   #work: Promise<unknown> = Promise.resolve();
@@ -68,6 +62,7 @@ export class LeafKeeper implements AsyncDisposable {
     this.#log = options.log ?? silentLog;
     this.#events = new Emitter((error) => this.#log.error({ error: messageOf(error) }, 'a listener failed'));
     this.#store = kept.store;
+    this.#guard = new AuthorityGuard(kept.store, this.#log);
     this.#authority = kept.authority;
     this.#leaf = kept.leaf;
     this.#renewAt = this.#pickRenewal();
@@ -112,6 +107,11 @@ export class LeafKeeper implements AsyncDisposable {
   /** The present one. */
   get authority(): Authority {
     return this.#authority;
+  }
+
+  /** What went wrong since the start. */
+  get counters(): Readonly<Record<'leafDamaged' | 'leafUnsaved' | 'leafNotIssued' | 'authorityDamaged', number>> {
+    return { ...this.#counters, authorityDamaged: this.#guard.damaged };
   }
 
   /** Milliseconds since the epoch. */
@@ -175,14 +175,14 @@ export class LeafKeeper implements AsyncDisposable {
     const damage = this.#damage();
     const due = this.#due();
     if (damage !== undefined) {
-      this.counters.leafDamaged += 1;
+      this.#counters.leafDamaged += 1;
       this.#log.warn({ file: this.#store.where('leaf.pem') }, `a new certificate is made: ${damage}`);
     }
     if (due !== undefined) this.#log.info({}, `a new certificate is made: ${due}`);
     this.#troubles = damage === undefined && this.#saved ? 0 : this.#troubles + 1;
     if (damage !== undefined || due !== undefined) await this.#replace();
     else if (!this.#saved) this.#save();
-    this.#guardAuthority();
+    this.#guard.look(this.#authority);
   }
 
   #due(): string | undefined {
@@ -208,7 +208,7 @@ export class LeafKeeper implements AsyncDisposable {
       this.#install(await issue(this.#authority, this.#options));
       this.#warnOfEnd();
     } catch (error) {
-      this.counters.leafNotIssued += 1;
+      this.#counters.leafNotIssued += 1;
       this.#troubles += 1;
       this.#log.error({ error: messageOf(error) }, 'no new certificate could be made; the present one stays in use');
     }
@@ -227,7 +227,7 @@ export class LeafKeeper implements AsyncDisposable {
       this.#saved = true;
     } catch (error) {
       this.#saved = false;
-      this.counters.leafUnsaved += 1;
+      this.#counters.leafUnsaved += 1;
       this.#log.error(
         { file: this.#store.where('leaf.pem'), error: messageOf(error), retryInMs: this.#nextCheckMs() },
         'the certificate could not be written; it is in use all the same, and is written again later',
@@ -238,29 +238,6 @@ export class LeafKeeper implements AsyncDisposable {
   #pickRenewal(): number {
     const { notBefore, notAfter } = this.#leaf;
     return Math.round(notBefore + (notAfter - notBefore) * uniform(this.#options.random, RENEW_FROM, RENEW_TO));
-  }
-
-  /** Its file is needed at the next start: one that was deleted is written again, one that was changed is spoken of. */
-  #guardAuthority(): void {
-    const trouble = this.#authorityDamage();
-    if (trouble !== undefined && trouble !== this.#authorityTrouble) {
-      this.counters.authorityDamaged += 1;
-      this.#log.error({ file: this.#store.where('ca.pem') }, trouble);
-    }
-    this.#authorityTrouble = trouble;
-  }
-
-  #authorityDamage(): string | undefined {
-    try {
-      const pem = this.#authority.toPem();
-      const text = this.#store.read('ca.pem');
-      if (text === pem) return undefined;
-      if (text !== undefined) return 'the file of the authority was changed: restore it, or the next start will fail';
-      this.#store.write('ca.pem', pem);
-      return 'the file of the authority was deleted: it was written again';
-    } catch (error) {
-      return `the file of the authority is in trouble: ${messageOf(error)}`;
-    }
   }
 
   #warnOfEnd(): void {

@@ -21,6 +21,8 @@ const DAY_MS = 86_400_000;
 /** The machine's: OpenSSL looks at no other clock. */
 const now = Date.now();
 
+const noOpenssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed';
+
 const issue = (authority: Authority): Promise<Leaf> =>
   authority.issueLeaf({ cluster: CLUSTER, leader: 'boss', names: NAMES, now });
 
@@ -86,7 +88,7 @@ describe('authority', () => {
     assert.ok(!certificate.publicKey.equals(other.publicKey));
   });
 
-  it('marks what must be understood as critical', async () => {
+  it('marks what must be understood as critical', { skip: noOpenssl }, async () => {
     const text = execFileSync('openssl', ['x509', '-noout', '-text'], { input: (await issue(first)).certificate });
     const shown = text.toString().replace(/\s+/g, ' ');
     assert.match(shown, /Basic Constraints: critical CA:FALSE/);
@@ -140,7 +142,7 @@ describe('authority', () => {
     assert.equal(fifth.serve('').match(/BEGIN/g)?.length, 4);
   });
 
-  describe('openssl verify -x509_strict', () => {
+  describe('openssl verify -x509_strict', { skip: noOpenssl }, () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'netmgr-authority-'));
     after(() => rmSync(folder, { recursive: true }));
 
@@ -175,7 +177,7 @@ describe('authority', () => {
   });
 
   describe('TLS', () => {
-    it('1.3 alone is spoken, and openssl agrees to it', async () => {
+    it('1.3 alone is spoken', async () => {
       const leaf = await issue(first);
       await using server = await TlsServer.open(leaf);
       assert.equal(await server.shakeHands({ ca: [first.certificate] }), 'ok');
@@ -184,6 +186,10 @@ describe('authority', () => {
         'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
       );
       assert.equal(await server.shakeHands({ ca: [second.certificate] }), 'SELF_SIGNED_CERT_IN_CHAIN');
+    });
+
+    it('satisfies openssl s_client', { skip: noOpenssl }, async () => {
+      await using server = await TlsServer.open(await issue(first));
       const client = await sClient(server.port, first.certificate);
       assert.match(client, /^New, TLSv1.3, /m);
       assert.match(client, /^Verify return code: 0 \(ok\)/m);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { before, describe, it } from 'node:test';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
 import { type ErrorCode, isNetworkError } from '../../src/base/errors.js';
-import { systemRandom } from '../../src/base/random.js';
 import { Authority } from '../../src/security/authority.js';
 import { checkLeaderCertificate } from '../../src/security/certificate-check.js';
-import { generateKey, makeCertificate } from '../../src/security/certificate-maker.js';
-import { publicKeyOf } from '../../src/security/pem.js';
 
 const HOUR_MS = 3_600_000;
 const LIFE_MS = 90 * 24 * HOUR_MS;
@@ -20,20 +19,30 @@ const refusal = (code: ErrorCode, message: RegExp) => (error: unknown) => {
   return true;
 };
 
-async function certificate(uris: string[], hosts: string[]): Promise<X509Certificate> {
-  const key = generateKey();
-  const subject = { cluster: 'default', name: 'boss' };
-  const pem = await makeCertificate({
-    subject,
-    issuer: subject,
-    issuerKey: key,
-    publicKey: publicKeyOf(key),
-    notBefore: now,
-    notAfter: now + HOUR_MS,
-    use: { uris, hosts },
-    random: systemRandom,
+interface Kind {
+  readonly uri?: string;
+  readonly ca?: boolean;
+  readonly usage?: x509.ExtendedKeyUsage;
+}
+
+/** A leader's, but for what is told. */
+async function certificate({ uri = 'netmgr:leader:default', ca = false, usage }: Kind): Promise<X509Certificate> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  const { rawData } = await x509.X509CertificateGenerator.createSelfSigned({
+    keys: await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']),
+    name: 'CN=boss',
+    notBefore: new Date(now),
+    notAfter: new Date(now + HOUR_MS),
+    extensions: [
+      new x509.BasicConstraintsExtension(ca),
+      new x509.ExtendedKeyUsageExtension([usage ?? x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension([
+        { type: 'url', value: uri },
+        { type: 'dns', value: 'localhost' },
+      ]),
+    ],
   });
-  return new X509Certificate(pem);
+  return new X509Certificate(Buffer.from(rawData));
 }
 
 describe('the check of a leader’s certificate', () => {
@@ -74,12 +83,14 @@ describe('the check of a leader’s certificate', () => {
   });
 
   it('takes nothing else for a leader’s', async () => {
+    assert.equal(checkLeaderCertificate(await certificate({}), now), 'default');
     const others = [
       root,
-      await certificate([], ['localhost']),
-      await certificate(['netmgr:node:default'], ['localhost']),
+      await certificate({ uri: 'netmgr:node:default' }),
       // Node writes the names in one line; this one looks as if it were two.
-      await certificate(['https://x/, URI:netmgr:leader:default'], ['localhost']),
+      await certificate({ uri: 'https://x/, URI:netmgr:leader:default' }),
+      await certificate({ ca: true }),
+      await certificate({ usage: x509.ExtendedKeyUsage.clientAuth }),
     ];
     for (const other of others) {
       assert.throws(() => checkLeaderCertificate(other, now), refusal('NOT_ALLOWED', /is not that of a leader$/));

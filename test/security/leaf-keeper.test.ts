@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import {
   chmodSync,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { type Clock, realTurn } from '../../src/base/clock.js';
 import { type ErrorCode, isNetworkError, type NetworkError } from '../../src/base/errors.js';
 import type { Log } from '../../src/base/log.js';
@@ -28,8 +29,18 @@ assertNothingLeft(clock);
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+/** Keys and certificates are made in real time. */
+const PATIENCE_MS = 10_000;
 const scratch = mkdtempSync(path.join(tmpdir(), 'netmgr-leaf-'));
-after(() => rmSync(scratch, { recursive: true }));
+/** A disk with room for the two files, and little else. */
+const tiny = path.join(scratch, 'tiny');
+mkdirSync(tiny);
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32k,mode=700', 'tmpfs', tiny]);
+const noDisk = mounted.status === 0 ? false : 'a small disk cannot be mounted here';
+after(() => {
+  if (noDisk === false) spawnSync('umount', ['-l', tiny]);
+  rmSync(scratch, { recursive: true });
+});
 
 let directory: string;
 let told: string[];
@@ -42,8 +53,13 @@ const tell = (level: string) => (fields: object, message: string) =>
   void told.push(`${level} ${message} ${JSON.stringify(fields)}`);
 const log: Log = { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') };
 
-const open = (more: Partial<LeafKeeperOptions> = {}): Promise<LeafKeeper> =>
-  LeafKeeper.open({
+const opened: LeafKeeper[] = [];
+afterEach(async () => {
+  for (const keeper of opened.splice(0)) await keeper.stop();
+});
+
+async function open(more: Partial<LeafKeeperOptions> = {}): Promise<LeafKeeper> {
+  const keeper = await LeafKeeper.open({
     cluster: 'default',
     leader: 'boss',
     names: ['192.0.2.11'],
@@ -53,19 +69,41 @@ const open = (more: Partial<LeafKeeperOptions> = {}): Promise<LeafKeeper> =>
     log,
     ...more,
   });
+  opened.push(keeper);
+  return keeper;
+}
 
 const file = (name: string): string => path.join(directory, name);
 const read = (name: string): string => readFileSync(file(name), 'utf8');
 const heard = (pattern: RegExp): boolean => told.some((line) => pattern.test(line));
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await realTurn();
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!holds()) {
+    assert.ok(performance.now() < deadline, 'it did not happen');
+    await realTurn();
+  }
 }
 
 /** Moves time on by one look of the keeper's, and waits for what it does. */
 async function look(delayMs: number = MINUTE_MS): Promise<void> {
   await clock.advance(delayMs);
   await until(() => clock.pending === 1);
+}
+
+/** The key and the leaf. */
+const withoutIssuers = (pem: string): string =>
+  pem
+    .split(/(?=-----BEGIN)/)
+    .slice(0, 2)
+    .join('');
+
+/** The end of a certificate is its signature. */
+function withAnotherSignature(pem: string): string {
+  const [key = '', leaf = '', ...issuers] = pem.split(/(?=-----BEGIN)/);
+  const der = new X509Certificate(leaf).raw;
+  der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
+  return [key, new X509Certificate(der).toString(), ...issuers].join('');
 }
 
 const failing = (code: ErrorCode, message: RegExp, hint: RegExp) => (error: unknown) => {
@@ -125,7 +163,6 @@ describe('leaf keeper', () => {
     assert.ok(keeper.leaf.notAfter > clock.wallNow() + HOUR_MS - 2 * MINUTE_MS);
     assert.ok(heard(/^info .*time to renew/));
     subscription[Symbol.dispose]();
-    await keeper.stop();
   });
 
   it('replaces a leaf that was lost or damaged under way, and says so', async () => {
@@ -149,7 +186,6 @@ describe('leaf keeper', () => {
       // The look after trouble comes twice as late; all is well, and the one after that comes in time.
       await look(2 * MINUTE_MS);
     }
-    await keeper.stop();
   });
 
   it('replaces a leaf that will not do at the start, and says why', async () => {
@@ -157,6 +193,12 @@ describe('leaf keeper', () => {
       [{}, () => rmSync(file('leaf.pem')), /there is none/],
       [{}, () => writeFileSync(file('leaf.pem'), 'nothing', { mode: 0o600 }), /damaged/],
       [{}, () => writeFileSync(file('leaf.pem'), read('leaf.pem').replaceAll('A', 'B')), /damaged/],
+      [{}, () => writeFileSync(file('leaf.pem'), withoutIssuers(read('leaf.pem'))), /without its chain/],
+      [
+        {},
+        () => writeFileSync(file('leaf.pem'), withAnotherSignature(read('leaf.pem'))),
+        /not of this cluster's authority/,
+      ],
       [{ names: ['192.0.2.12'] }, () => {}, /names of the leader changed/],
       [{ names: [] }, () => {}, /names of the leader changed/],
       [{ leader: 'other' }, () => {}, /leader of another name/],
@@ -177,9 +219,7 @@ describe('leaf keeper', () => {
   });
 
   it('goes on with a leaf that cannot be written, and writes it later', async () => {
-    const first = await open();
-    await first.stop();
-    // A directory that is not empty cannot be replaced by a file: what a full disk does, for root as well.
+    // A directory that is not empty cannot be replaced by a file, not even by root.
     const keeper = await open({ lifetimeMs: HOUR_MS });
     rmSync(file('leaf.pem'));
     mkdirSync(file('leaf.pem/in-the-way'), { recursive: true });
@@ -196,7 +236,23 @@ describe('leaf keeper', () => {
     await look(8 * MINUTE_MS);
     assert.equal(read('leaf.pem'), inUse.key + inUse.chain);
     assert.equal(keeper.current(), inUse);
-    await keeper.stop();
+  });
+
+  it('goes on when the disk is full, and writes later', { skip: noDisk }, async () => {
+    directory = tiny;
+    const keeper = await open({ lifetimeMs: HOUR_MS });
+    const before = read('leaf.pem');
+    assert.throws(() => writeFileSync(file('ballast'), Buffer.alloc(64 * 1024)), /ENOSPC/);
+    await look(keeper.leaf.renewAt - clock.wallNow() + MINUTE_MS);
+    assert.ok(heard(/^error .*could not be written.*the disk is full/), told.join('\n'));
+    assert.equal(read('leaf.pem'), before);
+    const inUse = keeper.current();
+    assert.ok(!before.includes(inUse.key));
+    await assert.rejects(keeper.rotate(), failing('IO', /ca\.pem.*the disk is full/, /Make room/));
+    assert.equal(keeper.current(), inUse);
+    rmSync(file('ballast'));
+    await look(2 * MINUTE_MS);
+    assert.equal(read('leaf.pem'), inUse.key + inUse.chain);
   });
 
   it('looks again after an hour at the latest', async () => {
@@ -208,7 +264,6 @@ describe('leaf keeper', () => {
     await look(HOUR_MS);
     await look(HOUR_MS);
     assert.equal(keeper.counters.leafUnsaved, leafUnsaved + 2);
-    await keeper.stop();
   });
 
   it('leaves out a name that cannot stand in a certificate', async () => {
@@ -226,7 +281,6 @@ describe('leaf keeper', () => {
     await look();
     assert.ok(heard(/clock was set back/));
     assert.ok(keeper.leaf.notBefore <= clock.wallNow());
-    await keeper.stop();
   });
 });
 
@@ -275,7 +329,6 @@ describe('an authority that is lost', () => {
     assert.equal(read('ca.pem'), 'another');
     assert.equal(told.filter((line) => line.includes('was changed')).length, 1);
     assert.equal(keeper.counters.authorityDamaged, 2);
-    await keeper.stop();
   });
 
   it('is not taken for that of another cluster', async () => {
@@ -344,7 +397,6 @@ describe('rotation', () => {
     renameSync(`${directory}-away`, directory);
     await keeper.rotate();
     assert.notEqual(keeper.current(), before);
-    await keeper.stop();
   });
 
   it('runs one at a time', async () => {
@@ -353,7 +405,6 @@ describe('rotation', () => {
     await assert.rejects(keeper.rotate(), failing('OVERLOADED', /being replaced already/, /^$/));
     await running;
     assert.equal(keeper.authority.roots.length, 2);
-    await keeper.stop();
   });
 
   it('that was cut short before the leaf was written makes a new leaf at the start', async () => {
