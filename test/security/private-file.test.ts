@@ -84,8 +84,8 @@ describe('a private file', () => {
     const before = process.umask(0);
     try {
       for (const mask of [0, 0o077, 0o777]) {
-        process.umask(mask);
         const { path } = place();
+        process.umask(mask);
         writePrivateFile(path, 'a');
         assert.equal(modeOf(path), '600');
         chmodSync(path, 0o666);
