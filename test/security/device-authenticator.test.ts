@@ -225,6 +225,23 @@ describe('enrolment', () => {
     assert.equal(probe.message.replace(revoked.id, id), unknown.message);
   });
 
+  test('an enrolment signed for another nonce, role, name, certificate or token is refused, and uses nothing up', async () => {
+    const leader = open();
+    const { token } = await leader.invites.create({ role: 'collaborator' });
+    const others: Dial['signs'][] = [
+      { nonce: randomBytes(32) },
+      { role: 'operator' },
+      { node: 'w2' },
+      { binding: randomBytes(32) },
+      { token: 'aaaaaaaa' },
+    ];
+    for (const [index, signs] of others.entries()) {
+      await refuses(leader, { token, signs, address: `10.0.0.${index}:1` }, ['NOT_ALLOWED', 'refusedWrongProof']);
+    }
+    assert.deepEqual([leader.devices.list().length, leader.invites.list()[0]?.used], [0, 0]);
+    await leader.dial({ token });
+  });
+
   test('another cluster is refused before anything is used up', async () => {
     const leader = open();
     const { token } = await leader.invites.create({ role: 'collaborator' });
@@ -321,6 +338,23 @@ describe('sessions', () => {
     };
     await refuses(leader, { answer, address: '10.0.1.0:1' }, ['NOT_ALLOWED', 'refusedWrongProof']);
     await leader.dial({ key });
+  });
+
+  test('a key has the role that it enrolled with, and no token changes that', async () => {
+    const leader = open();
+    const collaborator = await enrolled(leader, { node: 'w1' });
+    const operator = await enrolled(leader, { node: 'ops', role: 'operator' });
+    const { key } = collaborator;
+    for (const role of ['operator', 'observer', 'leader'] as const) {
+      await refuses(leader, { key, role }, ['NOT_ALLOWED', 'refusedWrongRole']);
+    }
+    await refuses(leader, { key: operator.key, node: 'ops', role: 'collaborator' }, [
+      'NOT_ALLOWED',
+      'refusedWrongRole',
+    ]);
+    const { token } = await leader.invites.create({ role: 'operator' });
+    await refuses(leader, { key, token, role: 'operator' }, ['NOT_ALLOWED', 'refusedWrongRole']);
+    assert.equal(leader.invites.list().at(-1)?.used, 0);
   });
 
   test('a proof of enrolment is no proof of a session, nor the other way round', async () => {
@@ -473,9 +507,13 @@ test('hostile answers are refused by name, count as no guess, and nothing of the
   const { token } = await leader.invites.create({ role: 'collaborator' });
   const key = base64url(DeviceKey.generate().publicKey);
   const signature = base64url(randomBytes(64));
+  // The same bytes, spelt in another way: the last letter has two bits that mean nothing.
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const respelt = key.slice(0, -1) + letters[letters.indexOf(key.slice(-1)) + 1];
   const secret = 's3cr3t-\u202e\u0000\ud83d\ude00';
   const good = { key, signature, token };
   const texts = [
+    respelt,
     '',
     secret,
     secret.repeat(100_000),
