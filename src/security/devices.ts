@@ -44,10 +44,6 @@ export class Devices {
     this.#max = options.maxDevices ?? MAX_DEVICES;
   }
 
-  get size(): number {
-    return this.#book.size - this.#unstored.size;
-  }
-
   get isFull(): boolean {
     return this.#book.size >= this.#max;
   }

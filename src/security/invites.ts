@@ -102,11 +102,6 @@ export class Invites {
     return [...this.#book.all()].map((record) => this.#seen(record));
   }
 
-  get(id: string): Invitation | undefined {
-    const record = this.#book.get(id);
-    return record && this.#seen(record);
-  }
-
   /**
    * Nobody can enrol with it from now on, also if that cannot be stored; devices that have enrolled stay.
    * @returns whether there is such an invitation

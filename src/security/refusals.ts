@@ -14,7 +14,7 @@ export interface Refused {
 const ASK_FOR_ONE = "ask for a new one: netmgr invite create, on the leader's host";
 
 /** @param next what can be done about it; it travels with the message, for a peer sees nothing else */
-export function refused(reason: RefusalReason, code: ErrorCode, [what, next]: readonly [string, string?]): Refused {
+function refused(reason: RefusalReason, code: ErrorCode, [what, next]: readonly [string, string?]): Refused {
   if (next === undefined) return { reason, error: new NetworkError(code, what) };
   return {
     reason,
