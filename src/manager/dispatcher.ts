@@ -33,6 +33,8 @@ const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
   'HANDLER_RETRY',
   'INVALID_MESSAGE',
   'INVALID_PAYLOAD',
+  'IO',
+  'NAME_IN_USE',
   'NOT_ALLOWED',
   'NO_HANDLER',
   'NO_TARGET',

@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { DeadlineWheel } from '../base/deadline-wheel.js';
 import { Emitter } from '../base/emitter.js';
-import { isNetworkError, messageOf, NetworkError } from '../base/errors.js';
+import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { ANYONE, EVERYONE, type NodeId, RESERVED_PREFIX } from '../base/names.js';
+import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
@@ -18,6 +18,8 @@ export interface ManagerParts {
   readonly stamp: Stamp;
   readonly clock: Clock;
   readonly log: Log;
+  /** Why a peer may not send a message, if it may not: it is told so, and its connection ends. @default all may */
+  readonly authorise?: (message: NetworkMessage, peer: Peer) => NetworkError | undefined;
   /** Asked first for each request and event; true means that it was for someone else and has been dealt with. */
   readonly relay?: (message: NetworkMessage, peer: Peer) => boolean;
   /** Told of each message before anything else: whatever arrives is a sign of life. */
@@ -52,6 +54,7 @@ export class NetworkManager {
   readonly #wheel: DeadlineWheel;
   readonly #relay: ManagerParts['relay'];
   readonly #arrived: ManagerParts['arrived'];
+  readonly #authorise: ManagerParts['authorise'];
   readonly #control = new Map<string, ControlHandler>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #subscription: Disposable;
@@ -69,6 +72,7 @@ export class NetworkManager {
     this.#log = parts.log;
     this.#relay = parts.relay;
     this.#arrived = parts.arrived;
+    this.#authorise = parts.authorise;
     this.#wheel = new DeadlineWheel(parts.clock);
     this.requester = new Requester({ network: parts.network, stamp: parts.stamp, wheel: this.#wheel });
     this.dispatcher = new Dispatcher({
@@ -185,7 +189,11 @@ export class NetworkManager {
   #receive(message: NetworkMessage, peer: Peer): void {
     try {
       this.#arrived?.(peer);
-      this.#take(message, peer);
+      const forbidden = this.#authorise?.(message, peer);
+      if (forbidden) {
+        this.#refuse(message, peer, forbidden);
+        this.network.disconnect(peer.node, forbidden);
+      } else this.#take(message, peer);
     } catch (error) {
       // Nothing that a peer sends may end the process.
       if (isNetworkError(error)) this.#refuse(message, peer, error);
@@ -210,7 +218,6 @@ export class NetworkManager {
         return;
       case 'request':
       case 'event':
-        checkMayAsk(message, peer);
         if (this.#relay?.(message, peer)) return;
         this.#checkAddress(message);
         this.dispatcher.dispatch(message, peer.node);
@@ -234,19 +241,16 @@ export class NetworkManager {
 
   #peerEvent(event: PeerEvent): void {
     if (event.type !== 'disconnected') return;
-    const { node } = event.peer;
-    const how = event.left ? 'left' : 'was lost';
-    const text = `${node} ${how} before it answered`;
-    this.dispatcher.abandon(node);
-    this.requester.peerLost(node, new NetworkError('CLOSED', text, { cause: event.error, node }));
+    const { peer, error } = event;
+    this.dispatcher.abandon(peer.node);
+    this.requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lostError(event));
   }
 }
 
-/**
- * An observer looks, and netmgr's own operations say what it may see; the rest is work.
- * @throws NetworkError NOT_ALLOWED
- */
-function checkMayAsk({ type }: NetworkMessage, { node, role }: Peer): void {
-  if (role !== 'observer' || type.startsWith(RESERVED_PREFIX)) return;
-  throw new NetworkError('NOT_ALLOWED', `${node} is an observer, which may only look: not call or emit '${type}'`);
+/** Ends of a connection that say more than that it ended: they are the answer to whatever was asked. */
+const SHUT_OUT: ReadonlySet<ErrorCode> = new Set(['NOT_ALLOWED', 'EVICTED']);
+
+function lostError({ peer, left, error }: PeerEvent & { readonly type: 'disconnected' }): NetworkError {
+  const text = `${peer.node} ${left ? 'left' : 'was lost'} before it answered`;
+  return new NetworkError('CLOSED', text, { cause: error, node: peer.node });
 }

@@ -57,11 +57,18 @@ export class MemberTable {
     this.#announce(member, from, { turn, reason });
   }
 
+  /** Takes out the row of a member that is gone. */
+  forget(member: MemberRecord, turn: Turn): void {
+    if (isPresent(member.status)) return;
+    this.#departed.delete(member.node);
+    this.#remove(member, turn);
+  }
+
   /** @returns how many rows went because there were too many of `left` and `lost` members */
   forgetExcess(turn: Turn): number {
     let forgotten = 0;
     for (let node = this.#departed.takeExcess(); node !== undefined; node = this.#departed.takeExcess()) {
-      this.#forget(node, turn);
+      this.#forgetName(node, turn);
       forgotten += 1;
     }
     return forgotten;
@@ -71,7 +78,7 @@ export class MemberTable {
   forgetExpired(turn: Turn): number {
     let forgotten = 0;
     for (let node = this.#departed.takeExpired(turn.now); node !== undefined; ) {
-      this.#forget(node, turn);
+      this.#forgetName(node, turn);
       forgotten += 1;
       node = this.#departed.takeExpired(turn.now);
     }
@@ -88,11 +95,14 @@ export class MemberTable {
     turn.effects.push({ type: 'statusChanged', node, instance, from, to: status, reason });
   }
 
-  #forget(node: NodeId, turn: Turn): void {
+  #forgetName(node: NodeId, turn: Turn): void {
     const member = this.#rows.get(node);
-    if (!member) return;
+    if (member) this.#remove(member, turn);
+  }
+
+  #remove({ node, status }: MemberRecord, turn: Turn): void {
     this.#rows.delete(node);
-    this.counts[member.status] -= 1;
+    this.counts[status] -= 1;
     this.revision += 1;
     turn.effects.push({ type: 'memberForgotten', node });
   }

@@ -39,6 +39,8 @@ export type MembershipEvent =
   | { readonly type: 'draining'; readonly node: NodeId; readonly on: boolean }
   /** An operator removes the node; the process that had the name last may not come back. */
   | { readonly type: 'evicted'; readonly node: NodeId }
+  /** Its row is not wanted any more; nothing happens to one that is connected. */
+  | { readonly type: 'forgotten'; readonly node: NodeId }
   /** The sweep, every `SWEEP_MS`, from `clock.defer`: after the sockets were read. */
   | { readonly type: 'evaluate' };
 
@@ -74,7 +76,7 @@ export type MembershipEffect =
   /** A registration was lost on the way: ask for it. */
   | { readonly type: 'askRegistration'; readonly node: NodeId }
   | { readonly type: 'disconnectPeer'; readonly node: NodeId; readonly error: NetworkError }
-  /** The row is gone: retention. */
+  /** The row is gone. */
   | { readonly type: 'memberForgotten'; readonly node: NodeId };
 
 /** What was refused, ignored or dropped since the start. */

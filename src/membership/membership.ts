@@ -129,6 +129,7 @@ export class Membership {
       const member = this.#table.get(event.node);
       if (!member) return;
       if (event.type === 'evicted') this.#evict(member, turn);
+      else if (event.type === 'forgotten') this.#table.forget(member, turn);
       else if (isPresent(member.status)) this.#applyTo(member, event, turn);
     }
   }

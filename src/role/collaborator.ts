@@ -1,23 +1,29 @@
 import type { Clock } from '../base/clock.js';
-import { type Deferred, deferred } from '../base/deferred.js';
-import { Emitter } from '../base/emitter.js';
-import { messageOf, NetworkError } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import { EVERYONE, type NodeId } from '../base/names.js';
 import type { Random } from '../base/random.js';
 import { type HandleMethod, type Handler, handleMethod } from '../manager/handler.js';
 import { NetworkManager } from '../manager/manager.js';
-import type { Registration } from '../membership/member.js';
-import type { HeartbeatReport } from '../membership/membership-event.js';
 import { Stamp } from '../message/stamp.js';
-import type { Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network/network.js';
+import type { Network, SendOutcome, StopOptions } from '../network/network.js';
 import type { NetworkFactory } from '../network/wiring.js';
+import { LogAudit } from './audit.js';
+import { Guard } from './guard.js';
+import { type LeaderEvent, LeaderLink } from './leader-link.js';
 import { LoopLag } from './loop-lag.js';
 import { STATUS } from './operations.js';
-import { Pulse } from './pulse.js';
-import type { AnyDefinition, EmitOptions, InputOf, OutputOf, RequestOptions } from './request.js';
+import {
+  type AnyDefinition,
+  draftOf,
+  type EmitOptions,
+  type InputOf,
+  type OutputOf,
+  type RequestOptions,
+} from './request.js';
 import type { CollaboratorStatus } from './status.js';
-import { type HeartbeatAnswer, REGISTER, REGISTER_AGAIN, readTags } from './wire.js';
+import { readTags } from './wire.js';
+
+export type { LeaderEvent } from './leader-link.js';
 
 export interface CollaboratorOptions {
   readonly name: NodeId;
@@ -41,43 +47,17 @@ export interface CollaboratorOptions {
   readonly address?: string | undefined;
 }
 
-/** What happens between this node and its leader. */
-export type LeaderEvent =
-  | { readonly type: 'joined'; readonly leader: NodeId; readonly cluster: string | undefined; readonly again: boolean }
-  /** The connection ended; it is dialled again. `left`: the leader said goodbye. */
-  | { readonly type: 'lost'; readonly leader: NodeId; readonly left: boolean; readonly error: NetworkError }
-  | {
-      readonly type: 'unreachable';
-      readonly address: string;
-      readonly attempt: number;
-      readonly retryInMs: number;
-      readonly error: NetworkError;
-    }
-  /** The leader refuses this node for good; nothing is dialled any more. */
-  | { readonly type: 'refused'; readonly error: NetworkError };
-
-interface CollaboratorEvents {
-  leader: LeaderEvent;
-}
-
 /** A node that joins a leader, offers handlers, and comes back by itself when the leader does. */
 export class Collaborator implements AsyncDisposable {
   readonly #options: CollaboratorOptions;
   readonly #tags: Readonly<Record<string, string>>;
   readonly #clock: Clock;
-  readonly #log: Log;
   readonly #network: Network;
   readonly #manager: NetworkManager;
-  readonly #pulse: Pulse;
+  readonly #link: LeaderLink;
   readonly #loopLag: LoopLag;
-  readonly #events: Emitter<CollaboratorEvents>;
-  readonly #joined: Deferred<void> = deferred();
+  readonly #audit: LogAudit;
   readonly #startedAt: number;
-  #registrations = 0;
-  #leader: { connected: boolean; since: number; error: NetworkError | undefined; cluster: string | undefined };
-  #joinedBefore = false;
-  /** The leader has what this node registered, on this connection. */
-  #isIn = false;
   #draining = false;
   #stopping: Promise<void> | undefined;
   /** Offers a handler, or replaces the one of the same type; the leader is told. */
@@ -85,15 +65,13 @@ export class Collaborator implements AsyncDisposable {
 
   constructor(options: CollaboratorOptions) {
     const { clock, random, version, cluster } = options;
+    const log = options.log ?? silentLog;
     this.#options = options;
     this.#tags = readTags(options.tags);
     this.#clock = clock;
-    this.#log = options.log ?? silentLog;
     this.#startedAt = clock.wallNow();
-    this.#leader = { connected: false, since: this.#startedAt, error: undefined, cluster };
-    this.#events = new Emitter((error) => this.#log.error({ err: messageOf(error) }, 'a listener failed'));
+    this.#audit = new LogAudit(log);
     const stamp = new Stamp(options.name, clock, random);
-    const log = this.#log;
     this.#network = options.network({
       self: options.name,
       role: 'collaborator',
@@ -105,31 +83,29 @@ export class Collaborator implements AsyncDisposable {
       stamp,
       greeting: () => ({ pid: options.pid ?? 0 }),
     });
+    const guard = new Guard({ self: options.name, network: () => this.#network, audit: this.#audit });
     this.#manager = new NetworkManager({
       network: this.#network,
       stamp,
       clock,
       log,
+      authorise: (message, peer) => guard.check(message, peer),
       arrived: (peer) => {
-        if (peer.role === 'leader') this.#pulse.arrived();
+        if (peer.role === 'leader') this.#link.arrived();
       },
     });
     this.#loopLag = new LoopLag(clock);
-    this.#pulse = new Pulse({
+    this.#link = new LeaderLink({
       manager: this.#manager,
       clock,
       random,
-      report: () => this.#report(),
-      answered: (answer) => this.#heard(answer),
+      log,
+      cluster,
+      offer: () => ({ handlers: this.#types(), tags: this.#tags, slots: this.#slots(), draining: this.#draining }),
+      load: () => ({ busy: this.#busy(), loopLagMs: this.#loopLag.ms }),
     });
-    this.#joined.promise.catch(() => {});
     for (const handler of options.handlers ?? []) this.#manager.registerHandler(handler);
-    this.#manager.onHandlersChanged(() => this.#register());
     this.#manager.dispatcher.register(ownStatus(() => this.status()));
-    this.#manager.onControl(REGISTER_AGAIN, (_message, peer) => {
-      if (peer.role === 'leader') this.#register();
-    });
-    this.#network.onPeer((event) => this.#peerEvent(event));
   }
 
   get name(): NodeId {
@@ -142,7 +118,7 @@ export class Collaborator implements AsyncDisposable {
   }
 
   get connected(): boolean {
-    return this.#leader.connected;
+    return this.#link.state.connected;
   }
 
   /** @throws NetworkError ADDRESS_IN_USE or another, if its own socket cannot be bound */
@@ -156,11 +132,11 @@ export class Collaborator implements AsyncDisposable {
    * @throws NetworkError why the leader refuses it; STOPPED
    */
   joined(): Promise<void> {
-    return this.#joined.promise;
+    return this.#link.joined;
   }
 
   on(type: 'leader', listener: (event: LeaderEvent) => void): Disposable {
-    return this.#events.on(type, listener);
+    return this.#link.on(type, listener);
   }
 
   /** Takes a handler back; the leader is told. @returns whether there was one */
@@ -170,21 +146,28 @@ export class Collaborator implements AsyncDisposable {
 
   /**
    * Asks the leader (default), a node, or `?`: whichever node is best.
-   * @throws NetworkError what the handler or the way said
+   * @throws NetworkError what the handler or the way said; NOT_ALLOWED if this node joined with a token that does not
+   *   let it ask others
    */
   request<D extends AnyDefinition = AnyDefinition>(
     type: D | D['type'],
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
-    const { to, priority, component, timeoutMs, signal } = options;
-    const name = typeof type === 'string' ? type : type.type;
-    const draft = { type: name, to, payload, priority, component };
+    const { timeoutMs, signal } = options;
+    const draft = draftOf(type, payload, options);
+    const refusal = this.#link.refusal({ kind: 'request', type: draft.type, to: draft.to });
+    if (refusal) return Promise.reject(refusal);
     return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
   }
 
-  /** One way, to the leader (default), a node, `?` or `*`. */
+  /**
+   * One way, to the leader (default), a node, `?` or `*`.
+   * @throws NetworkError INVALID_OPTION naming the field; NOT_ALLOWED as `request`
+   */
   emit(type: string, payload?: unknown, options: EmitOptions = {}): SendOutcome {
+    const refusal = this.#link.refusal({ kind: 'event', type, to: options.to });
+    if (refusal) throw refusal;
     return this.#manager.emit({ type, payload, ...options });
   }
 
@@ -194,27 +177,28 @@ export class Collaborator implements AsyncDisposable {
   }
 
   status(): CollaboratorStatus {
-    const { options, leader } = { options: this.#options, leader: this.#leader };
+    const { name, version, pid = 0, address = '', counters } = this.#options;
+    const { connected, since, error, cluster } = this.#link.state;
     const now = this.#clock.wallNow();
     return {
       schema: 1,
       view: 'collaborator',
-      cluster: leader.cluster ?? null,
-      node: options.name,
-      version: options.version,
-      pid: options.pid ?? 0,
+      cluster: cluster ?? null,
+      node: name,
+      version,
+      pid,
       leader: {
         node: this.#network.upstream ?? null,
-        address: options.address ?? '',
-        connected: leader.connected,
-        since: leader.since,
-        rttMs: this.#pulse.rttMs,
-        lastError: leader.error ? leader.error.toWire() : null,
+        address,
+        connected,
+        since,
+        rttMs: this.#link.rttMs,
+        lastError: error ? error.toWire() : null,
       },
       tags: this.#tags,
       handlers: this.#types(),
       slots: { busy: this.#busy(), total: this.#slots() },
-      counters: { ...this.#manager.counters, ...options.counters?.() },
+      counters: { ...this.#manager.counters, ...this.#audit.counters, ...counters?.() },
       startedAt: this.#startedAt,
       uptimeMs: Math.max(0, now - this.#startedAt),
     };
@@ -232,13 +216,12 @@ export class Collaborator implements AsyncDisposable {
 
   async #stop({ graceMs = 1000 }: StopOptions): Promise<void> {
     this.#draining = true;
-    this.#register();
+    this.#link.register();
     await this.#manager.close(graceMs);
-    this.#pulse.stop();
+    this.#link.stop();
     this.#loopLag.stop();
     await this.#network.stop({ graceMs });
-    this.#joined.reject(new NetworkError('STOPPED', `${this.name} was stopped before it joined`));
-    this.#events.clear();
+    this.#link.close();
   }
 
   #slots(): number {
@@ -253,72 +236,6 @@ export class Collaborator implements AsyncDisposable {
 
   #types(): readonly string[] {
     return this.#manager.dispatcher.types.filter((type) => type !== STATUS);
-  }
-
-  #report(): HeartbeatReport {
-    return { busy: this.#busy(), loopLagMs: this.#loopLag.ms, registration: this.#registrations };
-  }
-
-  #register(): void {
-    if (!this.#leader.connected) return;
-    this.#registrations += 1;
-    const registration: Registration & { draining: boolean } = {
-      sequence: this.#registrations,
-      handlers: this.#types(),
-      tags: this.#tags,
-      slots: this.#slots(),
-      draining: this.#draining,
-    };
-    this.#manager.sendMessage({ kind: 'control', type: REGISTER, payload: registration });
-  }
-
-  #peerEvent(event: PeerEvent): void {
-    switch (event.type) {
-      case 'connected':
-        if (event.peer.role === 'leader') this.#welcomed(event.peer);
-        return;
-      case 'disconnected':
-        if (event.peer.role === 'leader') this.#lost(event.peer, event.left, event.error);
-        return;
-      case 'unreachable': {
-        this.#leader.error = event.error;
-        this.#events.emit('leader', event);
-        return;
-      }
-      case 'refused':
-        this.#leader.error = event.error;
-        this.#joined.reject(event.error);
-        this.#events.emit('leader', { type: 'refused', error: event.error });
-        return;
-      case 'congested':
-      case 'drained':
-        return;
-    }
-  }
-
-  #welcomed(peer: Peer): void {
-    const cluster = typeof peer.greeting['cluster'] === 'string' ? peer.greeting['cluster'] : this.#options.cluster;
-    this.#leader = { connected: true, since: this.#clock.wallNow(), error: undefined, cluster };
-    this.#register();
-    // The first heartbeat follows the registration, and its answer says whether that has arrived.
-    this.#pulse.start(peer);
-  }
-
-  #heard({ registered }: HeartbeatAnswer): void {
-    const { leader } = this;
-    if (leader === undefined || this.#isIn || registered !== this.#registrations) return;
-    this.#isIn = true;
-    const again = this.#joinedBefore;
-    this.#joinedBefore = true;
-    this.#joined.resolve();
-    this.#events.emit('leader', { type: 'joined', leader, cluster: this.#leader.cluster, again });
-  }
-
-  #lost(peer: Peer, left: boolean, error: NetworkError): void {
-    this.#isIn = false;
-    this.#pulse.stop();
-    this.#leader = { ...this.#leader, connected: false, since: this.#clock.wallNow(), error };
-    this.#events.emit('leader', { type: 'lost', leader: peer.node, left, error });
   }
 }
 

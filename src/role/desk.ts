@@ -1,16 +1,18 @@
 import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { NetworkError } from '../base/errors.js';
-import { ANYONE, NODE_NAME, type NodeId, type Role } from '../base/names.js';
+import { ANYONE, NODE_NAME, type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import { draftError } from '../manager/draft.js';
 import type { HandlerContext } from '../manager/handler.js';
 import type { NetworkManager } from '../manager/manager.js';
 import { type MessageDraft, PRIORITIES, type Priority } from '../message/message.js';
 import type { SendOutcome } from '../network/network.js';
+import { grantOf } from '../security/authorisation.js';
 import type { Balancer } from './balancer.js';
-import { EMIT, EVICT, STATUS } from './operations.js';
+import { EMIT, STATUS } from './operations.js';
 import type { Emission } from './operator-api.js';
 import type { Roster } from './roster.js';
+import { aboutItself } from './snapshot.js';
 import type { ClusterStatus } from './status.js';
 import { objectOf } from './wire.js';
 
@@ -24,7 +26,7 @@ interface DeskParts {
 
 const MAX_WAIT_MS = 3_600_000;
 
-/** Where operators are served: status, events to many, evictions. */
+/** Where clients are served: status, and events to many. Who may ask has been looked at before. */
 export class Desk {
   readonly #parts: DeskParts;
   /** Those who ask to be answered when something has changed. */
@@ -34,18 +36,9 @@ export class Desk {
   constructor(parts: DeskParts) {
     this.#parts = parts;
     const { dispatcher } = parts.manager;
-    const operation = (type: string, roles: readonly Role[], run: (context: HandlerContext) => unknown) =>
-      dispatcher.register({
-        type,
-        options: { concurrency: 10_000 },
-        run: (_payload, context) => {
-          this.#authorise(context, roles);
-          return run(context);
-        },
-      });
-    operation(STATUS, ['operator', 'observer'], (context) => this.#status(context));
-    operation(EMIT, ['operator'], (context) => this.#emitMany(context));
-    operation(EVICT, ['operator'], (context) => this.#evict(context));
+    const options = { concurrency: 10_000 };
+    dispatcher.register({ type: STATUS, options, run: (_payload, context) => this.#status(context) });
+    dispatcher.register({ type: EMIT, options, run: (_payload, context) => this.#emitMany(context) });
   }
 
   /** The member table changed: whoever waits for that is answered. */
@@ -68,22 +61,15 @@ export class Desk {
     return manager.sendMessage({ ...draft, kind: 'event', to });
   }
 
-  #authorise(context: HandlerContext, roles: readonly Role[]): void {
-    const { from, type } = context.message;
-    const role = this.#parts.manager.network.peers.get(from)?.role;
-    if (role && roles.includes(role)) return;
-    throw new NetworkError(
-      'NOT_ALLOWED',
-      `${from} is ${role ?? 'not connected'}: '${type}' is for ${roles.join(' and ')}`,
-    );
-  }
-
   async #status(context: HandlerContext): Promise<ClusterStatus> {
     const query = context.message.payload === undefined ? {} : objectOf(context.message, STATUS);
     const { after, waitMs } = query;
     if (typeof after === 'number' && typeof waitMs === 'number')
       await this.#waitForChange(after, waitMs, context.signal);
-    return this.#parts.status();
+    const { from } = context.message;
+    const peer = this.#parts.manager.network.peers.get(from);
+    const isWhole = peer !== undefined && grantOf(peer, STATUS) !== 'own';
+    return isWhole ? this.#parts.status() : aboutItself(this.#parts.status(), from);
   }
 
   async #waitForChange(after: number, waitMs: number, signal: AbortSignal): Promise<void> {
@@ -104,6 +90,9 @@ export class Desk {
     const { type, nodes, payload } = order;
     const wrong = draftError({ type: type as string });
     if (wrong) throw new NetworkError('INVALID_PAYLOAD', wrong.message);
+    if (String(type).startsWith(RESERVED_PREFIX)) {
+      throw new NetworkError('INVALID_PAYLOAD', `type: '${type}' is one of netmgr's own, which are no events`);
+    }
     const message = manager.stamp.make({
       kind: 'event',
       type: String(type),
@@ -114,16 +103,10 @@ export class Desk {
       payload,
     });
     const names = readNodes(nodes);
-    const outcomes = manager.network.sendMany(message, names);
-    return names.map((node, index) => emission(node, outcomes[index] ?? 'UNREACHABLE'));
-  }
-
-  #evict(context: HandlerContext): { readonly node: NodeId } {
-    const { node } = objectOf(context.message, EVICT);
-    if (typeof node === 'string' && this.#parts.roster.evict(node)) return { node };
-    throw new NetworkError('NO_TARGET', `no node is called '${String(node).slice(0, 80)}'`, {
-      hint: "'netmgr nodes ls' shows the names",
-    });
+    const workers = names.filter((node) => manager.network.peers.get(node)?.role === 'collaborator');
+    const outcomes = manager.network.sendMany(message, workers);
+    const outcomeOf = new Map(workers.map((node, index) => [node, outcomes[index]]));
+    return names.map((node) => emission(node, outcomeOf.get(node) ?? 'UNREACHABLE'));
   }
 }
 

@@ -13,11 +13,23 @@ import { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
 import type { NetworkFactory } from '../network/wiring.js';
+import { Administration } from './administration.js';
+import { type Audit, LogAudit } from './audit.js';
 import { Balancer } from './balancer.js';
 import { Desk } from './desk.js';
+import { Evictions } from './evictions.js';
+import { Guard } from './guard.js';
 import { Relay } from './relay.js';
-import type { AnyDefinition, EmitOptions, InputOf, OutputOf, RequestOptions } from './request.js';
+import {
+  type AnyDefinition,
+  draftOf,
+  type EmitOptions,
+  type InputOf,
+  type OutputOf,
+  type RequestOptions,
+} from './request.js';
 import { type MemberEvent, Roster } from './roster.js';
+import type { SecurityOperations } from './security-operations.js';
 import { takeSnapshot } from './snapshot.js';
 import type { ClusterStatus, LeaderStatus } from './status.js';
 
@@ -34,6 +46,10 @@ export interface LeaderOptions {
   readonly pid?: number | undefined;
   /** What collaborators dial, for `status`. */
   readonly address?: (() => string) | undefined;
+  /** The same from this very host, for tokens. @default the same */
+  readonly localAddress?: (() => string) | undefined;
+  /** Tokens, keys and certificates; it stops with the leader. @default none: there are none in plaintext */
+  readonly security?: SecurityOperations | undefined;
 }
 
 /** What is left at least for goodbyes: whoever does not hear one takes us for lost. */
@@ -52,6 +68,8 @@ export class Leader implements AsyncDisposable {
   readonly #roster: Roster;
   readonly #relay: Relay;
   readonly #desk: Desk;
+  readonly #evictions: Evictions;
+  readonly #audit: Audit;
   readonly #events: Emitter<LeaderEvents>;
   readonly #startedAt: number;
   #state: LeaderStatus['state'] = 'serving';
@@ -68,24 +86,12 @@ export class Leader implements AsyncDisposable {
     this.#events = new Emitter((error) => log.error({ err: messageOf(error) }, 'a listener failed'));
     const stamp = new Stamp(options.name, clock, random);
     const balancer = new Balancer(random.fork('balancer'));
-    const manager = () => this.#manager;
-    this.#roster = new Roster({
-      clock,
-      log,
-      cluster,
-      balancer,
-      manager,
-      onMember: (event) => this.#events.emit('member', event),
-      onChange: () => this.#desk.changed(),
-    });
-    this.#relay = new Relay({
-      self: options.name,
-      clock,
-      balancer,
-      manager,
-      members: () => this.members(),
-      absence: (node) => this.#roster.absence(node),
-    });
+    this.#roster = this.#makeRoster(balancer, log);
+    this.#relay = this.#makeRelay(balancer);
+    this.#audit = options.security?.audit ?? new LogAudit(log);
+    const guard = new Guard({ self: options.name, network: () => this.#network, audit: this.#audit });
+    const { security } = options;
+    this.#evictions = new Evictions({ network: () => this.#network, roster: this.#roster, security });
     this.#network = options.network({
       self: options.name,
       role: 'leader',
@@ -95,13 +101,14 @@ export class Leader implements AsyncDisposable {
       random,
       log,
       stamp,
-      admit: (candidate) => this.#roster.admit(candidate),
+      admit: (candidate) => this.#evictions.admit(candidate) ?? this.#roster.admit(candidate),
     });
     this.#manager = new NetworkManager({
       network: this.#network,
       stamp,
       clock,
       log,
+      authorise: (message, peer) => guard.check(message, peer),
       relay: (message, peer) => this.#relay.route(message, peer),
       arrived: (peer) => this.#roster.arrived(peer),
     });
@@ -112,6 +119,13 @@ export class Leader implements AsyncDisposable {
       balancer,
       status: () => this.status(),
     });
+    new Administration({
+      manager: this.#manager,
+      evictions: this.#evictions,
+      audit: this.#audit,
+      security,
+      addresses: () => ({ address: this.address, localAddress: options.localAddress?.() ?? this.address }),
+    }).listen();
     this.#listen(options.handlers ?? []);
   }
 
@@ -122,6 +136,11 @@ export class Leader implements AsyncDisposable {
   /** What collaborators dial. */
   get address(): string {
     return this.#options.address?.() ?? '';
+  }
+
+  /** Tokens, keys and certificates; undefined in plaintext. */
+  get security(): SecurityOperations | undefined {
+    return this.#options.security;
   }
 
   /** @throws NetworkError ADDRESS_IN_USE or another, if it cannot listen */
@@ -164,15 +183,13 @@ export class Leader implements AsyncDisposable {
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
-    const { to = ANYONE, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
-    const name = typeof type === 'string' ? type : type.type;
+    const { to = ANYONE, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const draft = draftOf(type, payload, options);
     if (to === ANYONE) {
-      const wrong = draftError({ type: name, priority, component }) ?? timeoutError(timeoutMs);
+      const wrong = draftError(draft) ?? timeoutError(timeoutMs);
       if (wrong) return Promise.reject(wrong);
-      const order = { type: name, to, payload, priority, component, ttl: timeoutMs };
-      return this.#relay.ask(order, signal).then(payloadOf) as Promise<OutputOf<D>>;
+      return this.#relay.ask({ ...draft, to, ttl: timeoutMs }, signal).then(payloadOf) as Promise<OutputOf<D>>;
     }
-    const draft = { type: name, to, payload, priority, component };
     return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
   }
 
@@ -190,9 +207,14 @@ export class Leader implements AsyncDisposable {
     return this.#network.sendMany(message, this.members()).filter((outcome) => outcome === 'queued').length;
   }
 
-  /** Removes a node: it is told why and its process may not come back. @returns whether there was such a node */
-  evict(node: NodeId): boolean {
-    return this.#roster.evict(node);
+  /**
+   * Shuts out a node, or the operator or observer whose key has this name: its connections end, and its key is refused
+   * from then on (one without a key: its process).
+   * @returns whether there was such a node or key, once that is stored
+   * @throws NetworkError IO if it cannot be stored: it is shut out until the leader's next start only
+   */
+  evict(node: NodeId): Promise<boolean> {
+    return this.#evictions.evict(node);
   }
 
   /** Waits `graceMs` (default 1,000) for handlers that run, says goodbye to everybody, closes. Idempotent. */
@@ -210,11 +232,36 @@ export class Leader implements AsyncDisposable {
     const left = () => Math.max(0, until - this.#clock.now());
     this.#state = 'draining';
     this.#desk.close();
+    this.#evictions.stop();
     await this.#relay.drain(left());
     await this.#manager.close(left());
     this.#roster.stop();
     await this.#network.stop({ graceMs: Math.max(FAREWELL_MS, left()) });
+    await this.#options.security?.stop();
     this.#events.clear();
+  }
+
+  #makeRoster(balancer: Balancer, log: Log): Roster {
+    return new Roster({
+      clock: this.#clock,
+      log,
+      cluster: this.#options.cluster,
+      balancer,
+      manager: () => this.#manager,
+      onMember: (event) => this.#events.emit('member', event),
+      onChange: () => this.#desk.changed(),
+    });
+  }
+
+  #makeRelay(balancer: Balancer): Relay {
+    return new Relay({
+      self: this.#options.name,
+      clock: this.#clock,
+      balancer,
+      manager: () => this.#manager,
+      members: () => this.members(),
+      absence: (node) => this.#roster.absence(node),
+    });
   }
 
   #listen(handlers: readonly Handler[]): void {
@@ -245,6 +292,12 @@ export class Leader implements AsyncDisposable {
   }
 
   #counters(): Readonly<Record<string, number>> {
-    return { ...this.#manager.counters, ...this.#roster.table.counters, ...this.#relay.counters };
+    return {
+      ...this.#manager.counters,
+      ...this.#roster.table.counters,
+      ...this.#relay.counters,
+      ...this.#audit.counters,
+      ...this.#options.security?.counters,
+    };
   }
 }

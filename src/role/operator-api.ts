@@ -1,5 +1,6 @@
 import type { NodeId } from '../base/names.js';
 import type { RequestOptions } from './request.js';
+import type { AuthorityView, Invitation, InviteOptions } from './security-operations.js';
 import type { ClusterStatus, CollaboratorStatus } from './status.js';
 
 export interface EachOptions extends Omit<RequestOptions, 'to'> {
@@ -32,6 +33,15 @@ export interface StatusOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A new join token: the one message in which a secret travels. Keep it out of logs. */
+export interface NewInvite extends Invitation {
+  readonly token: string;
+  /** Where other hosts reach the leader. */
+  readonly address: string;
+  /** Where this very host does. */
+  readonly localAddress: string;
+}
+
 /** A client of a leader (or of a collaborator's own socket): what the CLI is made of. */
 export interface OperatorApi extends AsyncDisposable {
   readonly self: NodeId;
@@ -54,8 +64,25 @@ export interface OperatorApi extends AsyncDisposable {
   callEach(type: string, payload: unknown, options: EachOptions): AsyncIterable<Answer>;
   /** One event to each of `nodes`; whether the leader could hand it on. */
   emitEach(type: string, payload: unknown, options: Omit<EachOptions, 'timeoutMs'>): Promise<readonly Emission[]>;
-  /** Removes a node: it is told EVICTED and its process may not come back. */
+  /**
+   * Shuts a node, operator or observer out: its connections end with EVICTED, its key is refused from then on (one
+   * without a key: its process), and its name stays reserved.
+   * @throws NetworkError NO_TARGET
+   */
   evict(node: NodeId): Promise<void>;
+  /** Frees the name of a node that is gone or evicted. @throws NetworkError NO_TARGET; NAME_IN_USE while it is there */
+  forget(node: NodeId): Promise<void>;
+  /** Makes a join token. @throws NetworkError INVALID_PAYLOAD naming the field */
+  createInvite(options: InviteOptions): Promise<NewInvite>;
+  /** Those of the last week, without their secrets, the oldest first. */
+  invites(): Promise<readonly Invitation[]>;
+  /** Nobody can enrol with it any more; who has, stays. @returns whether there is such a token */
+  revokeInvite(id: string): Promise<boolean>;
+  /** Revokes all. @returns how many could still have been used */
+  rotateInvites(): Promise<number>;
+  authority(): Promise<AuthorityView>;
+  /** Replaces the certificate authority; tokens that pin the old one are revoked. */
+  rotateAuthority(): Promise<{ readonly fingerprint: string; readonly revokedInvites: number }>;
   /** Resolves with the reason when the connection is gone for good. */
   readonly closed: Promise<Error | undefined>;
   stop(): Promise<void>;

@@ -12,10 +12,26 @@ import { Stamp } from '../message/stamp.js';
 import type { Network, PeerEvent } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
 import type { NetworkFactory } from '../network/wiring.js';
-import { EMIT, type EmitOrder, EVICT, STATUS, type StatusQuery } from './operations.js';
-import type { Answer, EachOptions, Emission, OperatorApi, StatusOptions } from './operator-api.js';
+import type { Asker } from '../security/authorisation.js';
+import { ownRefusal } from './guard.js';
+import {
+  AUTHORITY_ROTATE,
+  AUTHORITY_SHOW,
+  EMIT,
+  type EmitOrder,
+  EVICT,
+  FORGET,
+  INVITE_CREATE,
+  INVITE_LIST,
+  INVITE_REVOKE,
+  INVITE_ROTATE,
+  STATUS,
+  type StatusQuery,
+} from './operations.js';
+import type { Answer, EachOptions, Emission, NewInvite, OperatorApi, StatusOptions } from './operator-api.js';
 import { Pulse } from './pulse.js';
 import type { RequestOptions } from './request.js';
+import type { AuthorityView, Invitation, InviteOptions } from './security-operations.js';
 import type { ClusterStatus, CollaboratorStatus } from './status.js';
 
 export interface OperatorOptions {
@@ -37,6 +53,7 @@ export class Operator implements OperatorApi {
   readonly #manager: NetworkManager;
   readonly #clock: Clock;
   readonly #pulse: Pulse;
+  readonly #rights: Asker;
   readonly #connected: Deferred<void> = deferred();
   readonly #closed: Deferred<Error | undefined> = deferred();
   /** Set while the connection takes nothing more. */
@@ -50,9 +67,10 @@ export class Operator implements OperatorApi {
     const log = options.log ?? silentLog;
     const stamp = new Stamp(options.name, clock, random);
     this.#clock = clock;
+    this.#rights = { node: options.name, role: options.role ?? 'operator', maySubmit: true };
     this.#network = options.network({
       self: options.name,
-      role: options.role ?? 'operator',
+      role: this.#rights.role,
       cluster: options.cluster,
       version,
       clock,
@@ -160,7 +178,38 @@ export class Operator implements OperatorApi {
   }
 
   async evict(node: NodeId): Promise<void> {
-    await this.#ask(EVICT, { node }, {});
+    await this.#order(EVICT, { node });
+  }
+
+  async forget(node: NodeId): Promise<void> {
+    await this.#order(FORGET, { node });
+  }
+
+  createInvite(options: InviteOptions): Promise<NewInvite> {
+    const { role, uses, ttlMs, maySubmit } = options;
+    return this.#order(INVITE_CREATE, { role, uses, ttlMs, maySubmit });
+  }
+
+  invites(): Promise<readonly Invitation[]> {
+    return this.#order(INVITE_LIST);
+  }
+
+  async revokeInvite(id: string): Promise<boolean> {
+    const { revoked } = await this.#order<{ readonly revoked: boolean }>(INVITE_REVOKE, { id });
+    return revoked;
+  }
+
+  async rotateInvites(): Promise<number> {
+    const { revoked } = await this.#order<{ readonly revoked: number }>(INVITE_ROTATE);
+    return revoked;
+  }
+
+  authority(): Promise<AuthorityView> {
+    return this.#order(AUTHORITY_SHOW);
+  }
+
+  rotateAuthority(): Promise<{ readonly fingerprint: string; readonly revokedInvites: number }> {
+    return this.#order(AUTHORITY_ROTATE);
   }
 
   /** Idempotent. */
@@ -182,11 +231,19 @@ export class Operator implements OperatorApi {
     this.#closed.resolve(undefined);
   }
 
+  /** One of the leader's own operations. */
+  async #order<T>(type: string, order: object = {}): Promise<T> {
+    const { payload } = await this.#ask(type, order, {});
+    return payload as T;
+  }
+
   async #ask(
     type: string,
     payload: unknown,
     options: RequestOptions,
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
+    const forbidden = ownRefusal(this.#rights, { kind: 'request', type, to: options.to }, this.#network.upstream);
+    if (forbidden) throw forbidden;
     // Those who waited together may have filled it again.
     while (this.#drained) await this.#room(this.#drained.promise, options);
     const { to, priority, component, timeoutMs, signal } = options;

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { type ErrorCode, NetworkError, toNetworkError } from '../base/errors.js';
-import { ANYONE, EVERYONE, type NodeId, RESERVED_PREFIX } from '../base/names.js';
+import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import type { NetworkMessage } from '../message/message.js';
 import { RawPayload } from '../message/raw-payload.js';
@@ -70,10 +70,6 @@ export class Relay {
     const { self } = this.#parts;
     const { to } = message;
     if (to === undefined || to === self) return false;
-    if (peer.role === 'collaborator' && message.type.startsWith(RESERVED_PREFIX)) {
-      const text = `${peer.node} is a collaborator: '${message.type}' of another node is not for it`;
-      return this.#refuse(message, new NetworkError('NOT_ALLOWED', text));
-    }
     if (message.kind === 'event') return this.#event(message, to);
     if (to === EVERYONE) {
       const text = "to: a request goes to one node, or to '?'; '*' is for events";
@@ -137,9 +133,10 @@ export class Relay {
   ): Promise<NetworkMessage> {
     const { balancer, clock } = this.#parts;
     const manager = this.#parts.manager();
-    if (!manager.network.peers.has(target)) {
-      throw new NetworkError('UNREACHABLE', this.#parts.absence(target), { node: target });
-    }
+    const peer = manager.network.peers.get(target);
+    if (!peer) throw new NetworkError('UNREACHABLE', this.#parts.absence(target), { node: target });
+    const idle = idleError(peer);
+    if (idle) throw idle;
     const startedAt = clock.now();
     let tookMs: number | undefined;
     balancer.started(target);
@@ -231,7 +228,8 @@ export class Relay {
     }
     const target = to === ANYONE ? this.#parts.balancer.pick(message.type) : to;
     if (target === undefined && manager.dispatcher.has(message.type)) return false;
-    const outcome = target === undefined ? 'UNREACHABLE' : network.send({ ...message, to: target });
+    const peer = target === undefined ? undefined : network.peers.get(target);
+    const outcome = peer && !idleError(peer) ? network.send({ ...message, to: peer.node }) : 'UNREACHABLE';
     if (outcome !== 'queued') this.counters.dropped += 1;
     return true;
   }
@@ -252,6 +250,12 @@ export interface AskDraft {
   readonly priority?: NetworkMessage['priority'];
   readonly component?: string | undefined;
   readonly payload?: unknown;
+}
+
+/** Work, and what it carries, goes to collaborators alone: operators take none, and observers may not see it. */
+export function idleError({ node, role }: Peer): NetworkError | undefined {
+  if (role === 'collaborator') return undefined;
+  return new NetworkError('NO_HANDLER', `${node} is an ${role}, which takes no work`, { node });
 }
 
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;

@@ -20,3 +20,15 @@ export interface RequestOptions extends EmitOptions {
   /** Aborting sends a cancel; the handler's own signal fires. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What a call of `request` asks to be sent. */
+interface Draft extends EmitOptions {
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+/** One object shape for every request, as the engine likes it. */
+export function draftOf(type: AnyDefinition | string, payload: unknown, options: EmitOptions): Draft {
+  const { to, priority, component } = options;
+  return { type: typeof type === 'string' ? type : type.type, to, payload, priority, component };
+}

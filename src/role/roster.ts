@@ -4,7 +4,7 @@ import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import { reconnectWindowMs, SWEEP_MS } from '../membership/failure-detector.js';
-import type { MemberStatus } from '../membership/member.js';
+import { isPresent, type MemberStatus } from '../membership/member.js';
 import { Membership } from '../membership/membership.js';
 import type { MembershipEffect, MembershipEvent, StatusReason } from '../membership/membership-event.js';
 import type { NetworkMessage } from '../message/message.js';
@@ -77,8 +77,10 @@ export class Roster {
 
   /** The network asks whether a candidate may come in. */
   admit(candidate: Candidate): NetworkError | AdmissionGranted {
-    const welcome = { cluster: this.#parts.cluster, ...this.#pace() };
-    if (candidate.role !== 'collaborator') {
+    const { role, maySubmit } = candidate;
+    if (role === 'leader') return new NetworkError('NOT_ALLOWED', 'a cluster has one leader, and this is it');
+    const welcome = { cluster: this.#parts.cluster, maySubmit, ...this.#pace() };
+    if (role !== 'collaborator') {
       // The same process back, while its old connection still looks open from here.
       const free = candidate.present === undefined || candidate.present.instance === candidate.instance;
       if (free) return { welcome };
@@ -117,6 +119,14 @@ export class Roster {
   evict(node: NodeId): boolean {
     if (!this.table.get(node)) return false;
     this.#apply({ type: 'evicted', node });
+    return true;
+  }
+
+  /** @returns whether there was a row, of one that is gone */
+  forget(node: NodeId): boolean {
+    const member = this.table.get(node);
+    if (!member || isPresent(member.status)) return false;
+    this.#apply({ type: 'forgotten', node });
     return true;
   }
 

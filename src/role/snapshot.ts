@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { NodeId } from '../base/names.js';
 import { isPresent, type Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
 import type { Network } from '../network/network.js';
@@ -18,6 +19,14 @@ export function takeSnapshot(parts: SnapshotParts): ClusterStatus {
   const nodes = [...table.members()].map((member) => nodeStatus(member, parts));
   nodes.sort((a, b) => (a.node < b.node ? -1 : 1));
   return { schema: 1, cluster, leader, counts: { ...table.counts }, nodes, revision: table.revision };
+}
+
+/** What a node may see of it: itself, and the leader that it speaks to. */
+export function aboutItself(status: ClusterStatus, node: NodeId): ClusterStatus {
+  const nodes = status.nodes.filter((row) => row.node === node);
+  const counts = { joining: 0, alive: 0, suspect: 0, lost: 0, draining: 0, left: 0 };
+  for (const row of nodes) counts[row.status] += 1;
+  return { ...status, leader: { ...status.leader, counters: {} }, counts, nodes };
 }
 
 function nodeStatus(member: Member, { network, clock }: SnapshotParts): NodeStatus {

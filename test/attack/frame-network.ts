@@ -35,7 +35,8 @@ export class FrameNetwork implements Network {
     if (this.peers.has(node)) return;
     const traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
     const instance = `${this.#instance}-${node}`;
-    const peer: Peer = { node, role, instance, version: '0', address: 'test', listener: 'test', traffic, greeting: {} };
+    const at = { address: 'test', listener: 'test' };
+    const peer: Peer = { node, role, maySubmit: true, instance, version: '0', ...at, traffic, greeting: {} };
     this.peers.set(node, peer);
     this.#emit({ type: 'connected', peer });
   }

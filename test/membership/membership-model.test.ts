@@ -36,7 +36,8 @@ const step: fc.Arbitrary<Step> = fc.record({
   what: fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom('evaluate' as const, 'frame' as const) },
     { weight: 3, arbitrary: fc.constantFrom('connected' as const, 'registered' as const, 'heartbeat' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('disconnected' as const, 'draining' as const, 'evicted' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('disconnected' as const, 'draining' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('evicted' as const, 'forgotten' as const) },
   ),
   instance: fc.constantFrom('one', 'two'),
   sequence: fc.integer({ min: 1, max: 6 }),
@@ -60,6 +61,7 @@ function eventOf({ what, node, instance, sequence, flag }: Step): MembershipEven
     case 'draining':
       return { type: what, node, on: flag };
     case 'evicted':
+    case 'forgotten':
       return { type: what, node };
   }
 }
@@ -88,7 +90,11 @@ class Observer {
 
   after(effects: readonly MembershipEffect[], step: Step, now: number): void {
     for (const effect of effects) {
-      if (effect.type === 'memberForgotten') this.statuses.delete(effect.node);
+      if (effect.type === 'memberForgotten') {
+        const status = this.statuses.get(effect.node);
+        assert.ok(status === 'lost' || status === 'left', `${effect.node} is ${status} when it is forgotten`);
+        this.statuses.delete(effect.node);
+      }
       if (effect.type !== 'statusChanged') continue;
       const { node, from, to, reason } = effect;
       assert.equal(from, this.statuses.get(node), `${node} goes to ${to}`);

@@ -13,7 +13,7 @@ test('a large payload to many nodes waits for room instead of failing', async ()
   const socketPath = join(folder, 'leader.sock');
   const limits = { maxUnauthenticatedPerAddress: 64 };
   try {
-    await using leader = await createLeader({ listen: { port: 0 }, socketPath, limits });
+    await using leader = await createLeader({ listen: { port: 0 }, plaintext: true, socketPath, limits });
     const nodes = Array.from({ length: 30 }, (_, i) => `w${i}`);
     const size = handle('size', {}, (payload) => String(payload).length);
     const workers = await Promise.all(

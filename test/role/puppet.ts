@@ -6,17 +6,24 @@ import { Stamp } from '../../src/message/stamp.js';
 import type { Network, Peer } from '../../src/network/network.js';
 import type { Stage } from './stage.js';
 
+interface PuppetOptions {
+  readonly role?: Role;
+  readonly dial?: string;
+  readonly maySubmit?: boolean;
+}
+
 /** A node that says what the test wants and nothing else: no heartbeats, no answers, ids of its own choice. */
 export class Puppet {
   readonly received: NetworkMessage[] = [];
   readonly #network: Network;
   readonly #stamp: Stamp;
 
-  constructor(stage: Stage, self: string, options: { readonly role?: Role; readonly dial?: string } = {}) {
+  constructor(stage: Stage, self: string, options: PuppetOptions = {}) {
     const { clock } = stage;
     const random = stage.random.fork(self);
     this.#stamp = new Stamp(self, clock, random);
-    this.#network = stage.hub.factory({ dial: options.dial ?? 'leader', listen: false })({
+    const { dial = 'leader', maySubmit } = options;
+    this.#network = stage.hub.factory({ dial, maySubmit, listen: false })({
       self,
       role: options.role ?? 'collaborator',
       cluster: undefined,
@@ -30,12 +37,16 @@ export class Puppet {
   }
 
   /** Connected when this resolves; gone at the end of the stage. */
-  static async join(stage: Stage, self: string, options?: { role?: Role; dial?: string }): Promise<Puppet> {
+  static async join(stage: Stage, self: string, options?: PuppetOptions): Promise<Puppet> {
     const puppet = new Puppet(stage, self, options);
     stage.adopt(() => puppet.#network.stop());
     await puppet.#network.start();
     await stage.clock.runUntil(() => puppet.#network.upstream !== undefined, { limitMs: 1000 });
     return puppet;
+  }
+
+  get connected(): boolean {
+    return this.#network.upstream !== undefined;
   }
 
   /** What the other end says of itself; its instance begins each of its ids. */

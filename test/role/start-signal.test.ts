@@ -17,7 +17,7 @@ test('a signal cancels the start; once that is over it is not listened to, and a
     begun.resolve();
     return release.promise;
   });
-  const leader = await createLeader({ listen: { port: 0 }, signal });
+  const leader = await createLeader({ listen: { port: 0 }, plaintext: true, signal });
   const worker = await createCollaborator({ leader: leader.address, name: 'worker', handlers: [slow], signal });
   const asker = await createCollaborator({ leader: leader.address, name: 'asker' });
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
@@ -29,6 +29,6 @@ test('a signal cancels the start; once that is over it is not listened to, and a
   release.resolve('done');
   assert.equal(await asked, 'done');
   await Promise.all([stopped, worker.stop(), asker.stop()]);
-  await assert.rejects(createLeader({ listen: { port: 0 }, signal }), { code: 'CANCELLED' });
+  await assert.rejects(createLeader({ listen: { port: 0 }, plaintext: true, signal }), { code: 'CANCELLED' });
   await assert.rejects(createCollaborator({ leader: leader.address, name: 'late', signal }));
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { handle } from '../../src/manager/handler.js';
+import type { MessageDraft } from '../../src/message/message.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Puppet } from './puppet.js';
 import { Stage } from './stage.js';
@@ -87,15 +88,19 @@ test('an observer looks, and does nothing else', async () => {
   await stage.collaborator('w1', [work], { listen: true });
   const observer = await stage.operator('eye', 'observer');
   assert.equal((await stage.until(observer.status())).nodes.length, 1);
-  const puppet = await Puppet.join(stage, 'puppet', { role: 'observer' });
-  const asked = [undefined, 'leader', '?', 'w1'].map((to) => puppet.say({ kind: 'request', type: 'work', to }));
-  for (const to of [undefined, '*', '?', 'w1']) puppet.say({ kind: 'event', type: 'work', to });
-  const evict = puppet.say({ kind: 'request', type: 'netmgr.evict', payload: { node: 'w1' } });
-  const beside = await Puppet.join(stage, 'beside', { role: 'observer', dial: 'w1' });
-  const aside = beside.say({ kind: 'request', type: 'work' });
-  await stage.clock.advance(500);
-  for (const id of [...asked, evict]) assert.match(String(puppet.answerTo(id)), /^NOT_ALLOWED /);
-  assert.match(String(beside.answerTo(aside)), /^NOT_ALLOWED /);
+  const drafts: MessageDraft[] = [];
+  for (const to of [undefined, 'leader', '?', 'w1']) drafts.push({ kind: 'request', type: 'work', to });
+  for (const to of [undefined, '*', '?', 'w1']) drafts.push({ kind: 'event', type: 'work', to });
+  drafts.push({ kind: 'request', type: 'netmgr.evict', payload: { node: 'w1' } });
+  const tries = drafts.map((draft) => ({ draft, dial: 'leader' }));
+  tries.push({ draft: { kind: 'request', type: 'work' }, dial: 'w1' });
+  for (const [index, { draft, dial }] of tries.entries()) {
+    const puppet = await Puppet.join(stage, `eye-${index}`, { role: 'observer', dial });
+    const id = puppet.say(draft);
+    await stage.clock.advance(500);
+    assert.match(String(puppet.answerTo(id)), /^NOT_ALLOWED /);
+    assert.equal(puppet.connected, false, `${draft.kind} ${draft.type} to ${draft.to} at ${dial}`);
+  }
   assert.equal(runs, 0);
   assert.equal(leader.status().nodes[0]?.status, 'alive');
 });
