@@ -27,7 +27,7 @@ export interface ConnectionOptions {
   readonly ip?: string | undefined;
   /** Payloads of what arrives stay encoded. */
   readonly lazy: boolean;
-  /** For each frame 32 unpredictable bits, as a client's must have; undefined for the listening side. */
+  /** The masking key of each frame, which a client's must have; undefined for the listening side. */
   readonly mask: (() => number) | undefined;
   readonly listener: string;
 }

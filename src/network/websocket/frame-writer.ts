@@ -9,7 +9,7 @@ const MASK_BYTES = 4;
 interface Outgoing {
   readonly frame: Frame;
   readonly bytes: number;
-  /** 32 unpredictable bits, which a client's frames must have (RFC 6455, 5.3); undefined for a server's. */
+  /** The key that a client's frames must have (RFC 6455, 5.3); 0 changes nothing; undefined for a server's. */
   readonly mask: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export function writeFrame(raw: Socket, { frame, bytes, mask }: Outgoing): void 
   else whole.write(frame, at, bytes === frame.length ? 'latin1' : 'utf8');
   if (mask !== undefined) {
     whole.writeUInt32LE(mask >>> 0, at - MASK_BYTES);
-    applyMask(whole, at, bytes);
+    if (mask !== 0) applyMask(whole, at, bytes);
   }
   raw.write(start === 0 ? whole : whole.subarray(start));
 }

@@ -2,7 +2,7 @@ import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import { integer } from '../../base/random.js';
 import type { NetworkMessage } from '../../message/message.js';
-import { formatHostPort } from '../address.js';
+import { formatHostPort, isLoopback } from '../address.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { Connection } from './connection.js';
@@ -121,6 +121,10 @@ export class WebSocketNetwork implements Network {
   }
 }
 
+/** Whether somebody between the two ends can read what is written: docs/decisions/masking.md. */
+const isSeenByOthers = ({ address, credentials }: ResolvedDial): boolean =>
+  address.kind === 'tcp' && credentials === undefined && address.host !== 'localhost' && !isLoopback(address.host);
+
 interface DialerMakings {
   readonly wiring: NetworkWiring;
   readonly hub: Hub;
@@ -130,8 +134,8 @@ interface DialerMakings {
 
 function dialerOf({ wiring, hub, greetings, dial }: DialerMakings): Dialer {
   const { clock, random } = wiring;
-  const mask = () => integer(random, 2 ** 32);
   const unix = dial.address.kind === 'unix';
+  const mask = isSeenByOthers(dial) ? () => integer(random, 2 ** 32) : () => 0;
   return new Dialer({
     self: wiring.self,
     role: wiring.role,

@@ -32,7 +32,7 @@ export interface SenderOptions {
   readonly raw: Socket;
   readonly codec: Codec;
   readonly traffic: Traffic;
-  /** For each frame 32 unpredictable bits, as a client's must have; undefined for the listening side. */
+  /** The masking key of each frame, which a client's must have; undefined for the listening side. */
   readonly mask: (() => number) | undefined;
 }
 
