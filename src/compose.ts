@@ -1,11 +1,14 @@
+import { isIPv6 } from 'node:net';
 import { type Clock, SystemClock } from './base/clock.js';
 import { NetworkError } from './base/errors.js';
 import { type Log, silentLog } from './base/log.js';
-import { NODE_NAME, type NodeId } from './base/names.js';
+import { NODE_NAME, type NodeId, type Role } from './base/names.js';
 import { letters, type Random, systemRandom } from './base/random.js';
 import { VERSION } from './base/version.js';
 import type { Handler } from './manager/handler.js';
+import { formatAddress, formatHostPort, isLoopback, parseAddress } from './network/address.js';
 import type { Authenticator } from './network/authenticator.js';
+import type { Credentials } from './network/credentials.js';
 import { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 import { SocketAuthenticator } from './network/socket-authenticator.js';
 import { WebSocketNetwork } from './network/websocket/network.js';
@@ -14,6 +17,8 @@ import type { NetworkFactory, NetworkWiring } from './network/wiring.js';
 import { Collaborator, type CollaboratorOptions } from './role/collaborator.js';
 import { Leader } from './role/leader.js';
 import { Operator } from './role/operator.js';
+import { LeaderSecurity } from './security/leader-security.js';
+import { NodeCredentials } from './security/node-credentials.js';
 
 /** What every node may be given; the defaults are the machine's own. */
 export interface CommonOptions {
@@ -36,18 +41,45 @@ export interface CreateLeaderOptions extends CommonOptions {
   /** @default 'leader' */
   readonly name?: NodeId | undefined;
   /** @default 127.0.0.1:7700; port 0: one that is free, see `leader.address` */
-  readonly listen?:
-    | { readonly host?: string; readonly port?: number; readonly authenticator?: Authenticator }
-    | undefined;
+  readonly listen?: ListenAt | undefined;
+  /**
+   * Where the certificates, tokens and device keys of the cluster are kept: a directory for this leader alone, made
+   * if it is missing. @default in memory: whoever has joined needs a new token after a restart
+   */
+  readonly stateDir?: string | undefined;
+  /** No TLS and no keys: everybody on this host may join. Loopback addresses only. @default false */
+  readonly plaintext?: boolean | undefined;
   /** A UNIX socket for operators on this host; its directory's modes are the guard. @default none */
   readonly socketPath?: string | undefined;
-  /** The address that other hosts reach, if it is another than the one listened on. */
-  readonly advertise?: string | undefined;
+  /** The address that other hosts reach, if it is another than the one listened on; may be made of the port. */
+  readonly advertise?: string | ((port: number) => string) | undefined;
   readonly handlers?: readonly Handler[] | undefined;
 }
 
-export interface CreateCollaboratorOptions extends CommonOptions {
-  /** `ws://host:port`, `host:port` or `unix:/path`. @default ws://127.0.0.1:7700 */
+export interface ListenAt {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** Decides who may join. @default by join tokens and device keys; with `plaintext` whoever is on this host */
+  readonly authenticator?: Authenticator | undefined;
+  /** Behind a TCP proxy that sends a PROXY protocol v2 header with the client's address. @default false */
+  readonly proxyProtocol?: boolean | undefined;
+}
+
+/** How a node that dials shows who it is. */
+export interface JoinOptions {
+  /** A join token, as the leader makes them; needed until the leader knows this node's key. */
+  readonly token?: string | undefined;
+  /**
+   * Where this node's key is kept, and what it knows of the cluster: a directory for this node alone, made if it is
+   * missing. @default in memory: it needs a token at each start
+   */
+  readonly stateDir?: string | undefined;
+  /** No TLS, for a leader that has none; loopback addresses only. @default whether the address begins with `ws:` */
+  readonly plaintext?: boolean | undefined;
+}
+
+export interface CreateCollaboratorOptions extends CommonOptions, JoinOptions {
+  /** `wss://host:port`, `host:port`, `ws://host:port` without TLS, or `unix:/path`. @default 127.0.0.1:7700 */
   readonly leader?: string | undefined;
   readonly name: NodeId;
   readonly handlers?: readonly Handler[] | undefined;
@@ -63,10 +95,10 @@ export interface CreateCollaboratorOptions extends CommonOptions {
   readonly retry?: DialOptions['retry'];
 }
 
-export interface ConnectOperatorOptions extends CommonOptions {
-  /** `unix:/path` of a leader's or collaborator's socket, or `ws://host:port` where operators are let in. */
+export interface ConnectOperatorOptions extends CommonOptions, JoinOptions {
+  /** `unix:/path` of a leader's or collaborator's socket, which needs no token, or `wss://host:port`. */
   readonly address: string;
-  /** @default 'operator-' and ten random characters */
+  /** With a `stateDir`: the name of its key, to which `.` and something may be added. @default 'operator-' and ten random characters */
   readonly name?: NodeId | undefined;
   /** @default 'operator' */
   readonly role?: 'operator' | 'observer' | undefined;
@@ -89,26 +121,31 @@ const SOCKET = 'socket';
  * @throws NetworkError ADDRESS_IN_USE, INVALID_OPTION, or another that says why it cannot listen
  */
 export async function createLeader(options: CreateLeaderOptions = {}): Promise<Leader> {
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, authenticator } = options.listen ?? {};
-  const listen: ListenOptions[] = [
-    { name: TCP, host, port, authenticator: authenticator ?? new LoopbackAuthenticator({}) },
-    ...socketListener(options.socketPath),
-  ];
+  const name = checkName('name', options.name ?? 'leader');
+  const cluster = checkName('cluster', options.cluster ?? 'default');
+  const security = await securityOf(options, name, cluster);
   let bound: WebSocketNetwork | undefined;
   const overWebSocket = (wiring: NetworkWiring) => {
+    const listen = [tcpListener(options, security), ...socketListener(options.socketPath, ['operator', 'observer'])];
     bound = new WebSocketNetwork(wiring, { listen, relay: true, limits: options.limits });
     return bound;
   };
-  const leader = new Leader({
-    ...common(options),
-    name: checkName('name', options.name ?? 'leader'),
-    cluster: checkName('cluster', options.cluster ?? 'default'),
-    network: options.network ?? overWebSocket,
-    handlers: options.handlers,
-    address: () => options.advertise ?? addressOf(bound),
-  });
-  await started(leader, options.signal);
-  return leader;
+  try {
+    const leader = new Leader({
+      ...common(options),
+      name,
+      cluster,
+      network: options.network ?? overWebSocket,
+      handlers: options.handlers,
+      address: () => advertised(options, portOf(bound)) ?? addressOf(bound, security),
+      security,
+    });
+    await started(leader, options.signal);
+    return leader;
+  } catch (error) {
+    await security?.stop();
+    throw error;
+  }
 }
 
 /**
@@ -125,12 +162,15 @@ export async function createCollaborator(options: CreateCollaboratorOptions): Pr
 
 /** A collaborator that is not started: for those who want to listen to its events from the first dial on. */
 export function prepareCollaborator(options: CreateCollaboratorOptions): Collaborator {
-  const address = options.leader ?? `ws://${DEFAULT_HOST}:${DEFAULT_PORT}`;
-  const dial: DialOptions = { address, retry: options.retry, codec: options.codec };
+  const address = options.leader ?? `${DEFAULT_HOST}:${DEFAULT_PORT}`;
+  const settings = common(options);
+  const name = checkName('name', options.name);
+  const credentials = credentialsOf(address, options, { node: name, role: 'collaborator' });
+  const dial: DialOptions = { address, credentials, retry: options.retry, codec: options.codec };
   const listen = socketListener(options.socketPath);
   return new Collaborator({
-    ...common(options),
-    name: checkName('name', options.name),
+    ...settings,
+    name,
     cluster: options.cluster,
     network: options.network ?? ((wiring) => new WebSocketNetwork(wiring, { dial, listen, limits: options.limits })),
     handlers: options.handlers,
@@ -148,12 +188,15 @@ export function prepareCollaborator(options: CreateCollaboratorOptions): Collabo
  */
 export async function connectOperator(options: ConnectOperatorOptions): Promise<Operator> {
   const settings = common(options);
-  const dial: DialOptions = { address: options.address, retry: options.retry ?? false, codec: options.codec };
+  const { address, role = 'operator' } = options;
+  const name = checkName('name', options.name ?? `operator-${letters(settings.random, 10)}`);
+  const credentials = credentialsOf(address, options, { node: name, role });
+  const dial: DialOptions = { address, credentials, retry: options.retry ?? false, codec: options.codec };
   const operator = new Operator({
     ...settings,
-    name: checkName('name', options.name ?? `operator-${letters(settings.random, 10)}`),
+    name,
     cluster: options.cluster,
-    role: options.role,
+    role,
     network: options.network ?? ((wiring) => new WebSocketNetwork(wiring, { dial, limits: options.limits })),
   });
   await operator.start({ signal: options.signal });
@@ -170,14 +213,83 @@ function common(options: CommonOptions) {
   };
 }
 
-function socketListener(path: string | undefined): ListenOptions[] {
-  return path === undefined ? [] : [{ name: SOCKET, path, authenticator: new SocketAuthenticator() }];
+/** A leader whose network is another than WebSockets lets in whom that network lets in. */
+async function securityOf(
+  options: CreateLeaderOptions,
+  leader: NodeId,
+  cluster: string,
+): Promise<LeaderSecurity | undefined> {
+  if (options.network) return undefined;
+  const host = options.listen?.host ?? DEFAULT_HOST;
+  if (!options.plaintext) {
+    const { clock, random, log } = common(options);
+    const names = certificateNames([host, advertised(options, options.listen?.port || DEFAULT_PORT)]);
+    return await LeaderSecurity.open({ directory: options.stateDir, cluster, leader, names, clock, random, log });
+  }
+  if (host === 'localhost' || isLoopback(host)) return undefined;
+  throw new NetworkError('INVALID_OPTION', `plaintext: ${host} is not a loopback address, and others could listen in`, {
+    hint: 'Leave plaintext out, or listen on 127.0.0.1.',
+  });
 }
 
-function addressOf(network: WebSocketNetwork | undefined): string {
+const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
+
+/** By which a leader is dialled, as far as it knows. */
+function certificateNames(addresses: readonly (string | undefined)[]): readonly string[] {
+  const names = new Set<string>();
+  for (const text of addresses) {
+    if (text === undefined || WILDCARDS.has(text)) continue;
+    const address = parseAddress(text.includes(':') && !text.startsWith('[') && isIPv6(text) ? `[${text}]` : text);
+    if (address.kind === 'tcp') names.add(address.host);
+  }
+  return [...names];
+}
+
+function tcpListener({ listen = {} }: CreateLeaderOptions, security: LeaderSecurity | undefined): ListenOptions {
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, proxyProtocol } = listen;
+  const authenticator = listen.authenticator ?? security?.authenticator ?? new LoopbackAuthenticator();
+  return { name: TCP, host, port, authenticator, proxyProtocol, tls: security?.tls };
+}
+
+function socketListener(path: string | undefined, roles?: readonly Role[]): ListenOptions[] {
+  return path === undefined ? [] : [{ name: SOCKET, path, authenticator: new SocketAuthenticator({ roles }) }];
+}
+
+/** @returns undefined for a UNIX socket, whose modes are the guard, and for a leader without TLS */
+function credentialsOf(
+  text: string,
+  options: CommonOptions & JoinOptions,
+  who: { readonly node: NodeId; readonly role: Role },
+): Credentials | undefined {
+  const plaintext = options.plaintext ?? /^ws:/i.test(text);
+  const address = parseAddress(text);
+  if (options.network || address.kind === 'unix') return undefined;
+  if (!plaintext) {
+    const { clock, log } = common(options);
+    return NodeCredentials.open({ ...who, token: options.token, directory: options.stateDir, clock, log });
+  }
+  if (address.host === 'localhost' || isLoopback(address.host)) return undefined;
+  throw new NetworkError(
+    'INVALID_OPTION',
+    `plaintext: ${address.host} is not on this host, and others could listen in`,
+    {
+      hint: `Write wss://${formatAddress(address)}.`,
+    },
+  );
+}
+
+const advertised = ({ advertise }: CreateLeaderOptions, port: number): string | undefined =>
+  typeof advertise === 'function' ? advertise(port) : advertise;
+
+function portOf(network: WebSocketNetwork | undefined): number {
+  const bound = network?.boundAddresses.get(TCP);
+  return bound && 'port' in bound ? bound.port : 0;
+}
+
+function addressOf(network: WebSocketNetwork | undefined, security: LeaderSecurity | undefined): string {
   const bound = network?.boundAddresses.get(TCP);
   if (!bound || !('port' in bound)) return '';
-  return `ws://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`;
+  return `${security ? 'wss' : 'ws'}://${formatHostPort(bound.host, bound.port)}`;
 }
 
 function checkName(field: string, name: string): string {

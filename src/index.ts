@@ -19,6 +19,8 @@ export {
   connectOperator,
   createCollaborator,
   createLeader,
+  type JoinOptions,
+  type ListenAt,
 } from './compose.js';
 export {
   defineMessage,
@@ -37,6 +39,7 @@ export type { StatusReason } from './membership/membership-event.js';
 export type { MessageDraft, MessageKind, NetworkMessage, Priority } from './message/message.js';
 export { payloadOf } from './message/raw-payload.js';
 export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
+export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from './network/credentials.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
 export { SocketAuthenticator } from './network/socket-authenticator.js';
@@ -54,4 +57,11 @@ export type { Operator } from './role/operator.js';
 export type { Answer, EachOptions, Emission, StatusOptions } from './role/operator-api.js';
 export type { EmitOptions, RequestOptions } from './role/request.js';
 export type { MemberEvent } from './role/roster.js';
+export type {
+  AuthorityView,
+  Invitation,
+  InvitedRole,
+  InviteOptions,
+  SecurityOperations,
+} from './role/security-operations.js';
 export type { ClusterStatus, CollaboratorStatus, LeaderStatus, NodeStatus } from './role/status.js';
