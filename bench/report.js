@@ -36,11 +36,13 @@ function targetsOf(rows) {
   const busy = 'request/8x64';
   const single = 'request/1x1';
   const idle = row('idle', 'netmgr');
+  const tls = row(busy, 'netmgr-tls')?.netmgrRatio?.requestsPerSecond;
   return [
     ...target(`${busy}: req/s, netmgr : ws`, row(busy, 'ws')?.netmgrRatio?.requestsPerSecond, '>=', 1.8),
     ...target(`${busy}: req/s, netmgr : socket.io`, row(busy, 'socket.io')?.netmgrRatio?.requestsPerSecond, '>=', 2.2),
     ...target(`${busy}: req/s, netmgr : nats`, row(busy, 'nats')?.netmgrRatio?.requestsPerSecond, '>=', 3),
     ...target(`${busy}: leader CPU per request, netmgr : ws`, row(busy, 'ws')?.netmgrRatio?.askCpuUs, '<=', 0.6),
+    ...target(`${busy}: req/s, netmgr-tls : netmgr`, tls === undefined ? undefined : 1 / tls, '>=', 0.8),
     ...target(`${single}: p50 latency, netmgr : ws`, row(single, 'ws')?.netmgrRatio?.p50Us, '<=', 1.15),
     ...target('netmgr --version : node -e 0', row('start-up', 'netmgr --version')?.nodeRatio, '<=', 2),
     ...target('netmgr status : node -e 0', row('start-up', 'netmgr status')?.nodeRatio, '<=', 4),

@@ -35,7 +35,7 @@
  */
 
 /** In the order in which each round measures them. */
-export const PEERS = ['netmgr', 'ws', 'socket.io', 'nats'];
+export const PEERS = ['netmgr', 'netmgr-tls', 'ws', 'socket.io', 'nats'];
 
 /**
  * A process loads the peer that it runs and no other: the memory of the others is not its own.
