@@ -41,7 +41,13 @@ export class Arena implements AsyncDisposable {
     const clock = new SystemClock();
     const ping = handle('ping', {}, (payload) => payload);
     const typed = handle('typed', { input: z.object({ width: z.number() }) }, ({ width }) => width);
-    const leader = await createLeader({ clock, limits, listen: { port: 0 }, handlers: [ping, typed, ...handlers] });
+    const leader = await createLeader({
+      clock,
+      limits,
+      plaintext: true,
+      listen: { port: 0 },
+      handlers: [ping, typed, ...handlers],
+    });
     const echo = handle('echo', {}, (payload) => payload);
     const honest = await createCollaborator({
       clock,

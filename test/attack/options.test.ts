@@ -51,33 +51,43 @@ test('names and options that break a rule are refused by name', async () => {
     [{ limits: { maxFrameBytes: 2 ** 30 } }, /limits\.maxFrameBytes must be at most 16 MiB/],
     [{ limits: { stallMs: Number.NaN } }, /limits\.stallMs must be a positive integer/],
     [{ socketPath: 'relative.sock' }, /path must be absolute/],
+    [{ listen: { host: '0.0.0.0', port: 0 } }, /^plaintext: 0\.0\.0\.0 is not a loopback address/],
   ];
   for (const [options, text] of cases) {
-    await rejects(createLeader({ listen: { port: 0 }, ...options }), refusal('INVALID_OPTION', text));
+    await rejects(createLeader({ listen: { port: 0 }, plaintext: true, ...options }), refusal('INVALID_OPTION', text));
   }
 });
 
 test('a port in use is told, and its owner is not disturbed', async () => {
   await using arena = await Arena.open();
   const check = refusal('ADDRESS_IN_USE', new RegExp(`another program listens on 127\\.0\\.0\\.1:${arena.port}`));
-  await rejects(createLeader({ listen: { port: arena.port } }), check);
+  await rejects(createLeader({ listen: { port: arena.port }, plaintext: true }), check);
   await arena.assertHonestServed();
 });
 
 test('a stale socket is taken over, a live one, a file and an over-long path are not', async () => {
   const path = join(folder, 'leader.sock');
   leaveStaleSocket(path);
-  const leader = await createLeader({ listen: { port: 0 }, socketPath: path });
+  const leader = await createLeader({ listen: { port: 0 }, plaintext: true, socketPath: path });
   const operator = await connectOperator({ address: `unix:${path}` });
-  await rejects(createLeader({ listen: { port: 0 }, socketPath: path }), refusal('ADDRESS_IN_USE', /another process/));
+  await rejects(
+    createLeader({ listen: { port: 0 }, plaintext: true, socketPath: path }),
+    refusal('ADDRESS_IN_USE', /another process/),
+  );
   assert.equal((await operator.status()).leader.node, 'leader');
   await operator.stop();
   await leader.stop();
   const file = join(folder, 'file');
   await writeFile(file, 'precious');
-  await rejects(createLeader({ listen: { port: 0 }, socketPath: file }), refusal('ADDRESS_IN_USE', /is a file/));
+  await rejects(
+    createLeader({ listen: { port: 0 }, plaintext: true, socketPath: file }),
+    refusal('ADDRESS_IN_USE', /is a file/),
+  );
   const long = join(folder, 'x'.repeat(120));
-  await rejects(createLeader({ listen: { port: 0 }, socketPath: long }), refusal('INVALID_OPTION', /at most 107/));
+  await rejects(
+    createLeader({ listen: { port: 0 }, plaintext: true, socketPath: long }),
+    refusal('INVALID_OPTION', /at most 107/),
+  );
 });
 
 test('a leader that is not there is named, by port and by socket', async () => {
@@ -85,7 +95,7 @@ test('a leader that is not there is named, by port and by socket', async () => {
   const { port } = arena;
   await arena[Symbol.asyncDispose]();
   const nobody = refusal('CONNECTION_FAILED', new RegExp(`127\\.0\\.0\\.1:${port}.*nobody listens there`));
-  await rejects(createCollaborator({ leader: `127.0.0.1:${port}`, name: 'w1', retry: false }), nobody);
+  await rejects(createCollaborator({ leader: `ws://127.0.0.1:${port}`, name: 'w1', retry: false }), nobody);
   const absent = refusal('CONNECTION_FAILED', /absent\.sock.*does not exist/);
   await rejects(connectOperator({ address: `unix:${join(folder, 'absent.sock')}` }), absent);
 });
@@ -94,7 +104,7 @@ test('a server that is no netmgr leader is told from one that is not there', asy
   const server = createServer((socket) => void socket.resume().end('220 mail.example ESMTP\r\n'));
   const port = await listening(server);
   const check = refusal('CONNECTION_FAILED', new RegExp(`127\\.0\\.0\\.1:${port}`));
-  await rejects(createCollaborator({ leader: `127.0.0.1:${port}`, name: 'w1', retry: false }), check);
+  await rejects(createCollaborator({ leader: `ws://127.0.0.1:${port}`, name: 'w1', retry: false }), check);
   await new Promise((resolve) => server.close(resolve));
 });
 

@@ -36,9 +36,10 @@ import { InMemoryNetwork } from 'netmgr/testing';
 const upper = handle('upper', {}, (payload) => String(payload).toUpperCase());
 
 await using leader = await createLeader({ listen: { port: 0 } });
-await using collaborator = await createCollaborator({ name: 'w1', leader: leader.address, handlers: [upper] });
+const { token } = (await leader.security?.invites.create({ role: 'collaborator' })) ?? {};
+await using collaborator = await createCollaborator({ name: 'w1', leader: leader.address, token, handlers: [upper] });
 const answer: string = await leader.request(upper, 'hello');
-console.log(answer, leader.address.startsWith('ws:'), typeof InMemoryNetwork);
+console.log(answer, leader.address.startsWith('wss:'), typeof InMemoryNetwork);
 `;
 
 describe('the package', () => {
