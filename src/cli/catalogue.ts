@@ -28,7 +28,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
   {
     name: 'nodes',
-    summary: 'list, show and evict nodes',
+    summary: 'list, show, evict and forget nodes',
     load: async () => (await import('./commands/nodes.js')).nodesCommand,
   },
   {
@@ -45,6 +45,21 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     name: 'map',
     summary: 'share the lines of stdin out over the collaborators',
     load: async () => (await import('./commands/map.js')).mapCommand,
+  },
+  {
+    name: 'invite',
+    summary: 'join tokens: make, list and revoke them',
+    load: async () => (await import('./commands/invite.js')).inviteCommand,
+  },
+  {
+    name: 'ca',
+    summary: "the leader's own certificate authority",
+    load: async () => (await import('./commands/ca.js')).caCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'what is wrong with this host, a token or the way to the leader',
+    load: async () => (await import('./commands/doctor.js')).doctorCommand,
   },
   {
     name: 'config',

@@ -26,6 +26,8 @@ export interface Command {
   readonly arguments?: readonly Argument[];
   readonly flags?: readonly Flag<unknown>[];
   readonly examples: readonly Example[];
+  /** It runs even if the settings cannot be read, and tells so itself. @default false */
+  readonly survivesBadSettings?: boolean;
   readonly commands?: readonly Command[];
   /** @returns the exit code; a thrown error is reported and gives its own */
   readonly run?: (invocation: Invocation) => Promise<number>;

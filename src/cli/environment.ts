@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { InterfaceAddress } from './address.js';
 
 /** Everything that a command may know of the machine: given, so that a test can give something else. */
 export interface Environment {
@@ -17,6 +18,12 @@ export interface Environment {
   readonly home: string;
   readonly temporary: string;
   readonly hostName: string;
+  /** Of all network interfaces. */
+  readonly interfaces: readonly InterfaceAddress[];
+  /** The version of Node that runs this. */
+  readonly nodeVersion: string;
+  /** How many files and sockets this process may have open at once; undefined where that cannot be told. */
+  readonly openFiles: number | undefined;
   /** undefined where there are no user ids. */
   readonly uid: number | undefined;
   readonly pid: number;

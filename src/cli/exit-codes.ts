@@ -1,4 +1,10 @@
-import { type ErrorCode, isNetworkError, NetworkError, type NetworkErrorOptions } from '../base/errors.js';
+import {
+  type ErrorCode,
+  isNetworkError,
+  NetworkError,
+  type NetworkErrorOptions,
+  toNetworkError,
+} from '../base/errors.js';
 import { ANYONE } from '../base/names.js';
 
 /** What the process says with its exit status: the table of the CLI contract. */
@@ -74,6 +80,18 @@ export const usageError = (message: string, hint?: string): CommandError =>
 /** What was configured, or a file that was named, is wrong: exit 78. */
 export const configurationError = (message: string, hint?: string): CommandError =>
   new CommandError('INVALID_OPTION', message, { exitCode: EXIT.configuration, hint });
+
+/** What the command line said was right, so an option that is wrong all the same came from a file or a place: exit 78. */
+export function asConfiguration(thrown: unknown): NetworkError {
+  const error = toNetworkError(thrown);
+  if (error instanceof CommandError || error.code !== 'INVALID_OPTION') return error;
+  return new CommandError(error.code, error.message, {
+    exitCode: EXIT.configuration,
+    hint: error.hint,
+    node: error.node,
+    cause: error,
+  });
+}
 
 /** The node that an error is about; `?` is none. */
 export const nodeOf = (error: NetworkError): string | undefined => (error.node === ANYONE ? undefined : error.node);

@@ -1,6 +1,7 @@
 import { write } from 'node:fs';
 import type { Log } from '../base/log.js';
 import { visible } from '../message/escape.js';
+import { redactTokens } from '../security/join-token.js';
 import type { Invocation } from './command.js';
 import type { Environment } from './environment.js';
 import { logLevelFlag, quietFlag } from './global-flags.js';
@@ -29,7 +30,7 @@ export async function createRoleLog(environment: Environment, invocation: Invoca
   const level = invocation.value(quietFlag) ? 'error' : invocation.value(logLevelFlag);
   const logger = pino(
     { level, base: null, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line: string) => sink.write(render(line)) },
+    { write: (line: string) => sink.write(redactTokens(render(line))) },
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),

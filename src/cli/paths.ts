@@ -29,6 +29,9 @@ export const leaderDirectory = (state: string): string => join(state, 'leader');
 export const nodesDirectory = (state: string): string => join(state, 'nodes');
 export const nodeDirectory = (state: string, node: string): string => join(state, 'nodes', node);
 
+/** Where the key of a named context is. */
+export const contextDirectory = (state: string, context: string): string => join(state, 'contexts', context);
+
 export const leaderSocket = (environment: Environment, state: string): string =>
   socketPath(environment, join(leaderDirectory(state), 'leader.sock'));
 

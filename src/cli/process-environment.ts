@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
-import { availableParallelism, homedir, hostname, tmpdir } from 'node:os';
+import { availableParallelism, homedir, hostname, networkInterfaces, tmpdir } from 'node:os';
 import { SystemClock } from '../base/clock.js';
 import { systemRandom } from '../base/random.js';
 import type { Environment, SignalSource, StopSignal } from './environment.js';
@@ -7,8 +8,11 @@ import { EXIT } from './exit-codes.js';
 
 /** This process and this machine. The only place of the CLI that touches `process` beside main. */
 export function processEnvironment(): Environment {
+  const variables = { ...process.env };
+  // A secret: what runs in this process, or is started by it, has no business with it.
+  delete process.env['NETMGR_TOKEN'];
   return {
-    variables: process.env,
+    variables,
     // Opening stdin has effects: only who asks for it gets it.
     get stdin() {
       return process.stdin;
@@ -31,6 +35,13 @@ export function processEnvironment(): Environment {
     get hostName() {
       return hostname();
     },
+    get interfaces() {
+      return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    },
+    nodeVersion: process.versions.node,
+    get openFiles() {
+      return openFiles();
+    },
     uid: process.getuid?.(),
     pid: process.pid,
     get cores() {
@@ -47,6 +58,16 @@ function stdinKind(): Environment['stdinKind'] {
     return stat.isFile() ? 'file' : 'other';
   } catch {
     return 'other';
+  }
+}
+
+/** Asked of a shell, for Node does not tell. */
+function openFiles(): number | undefined {
+  try {
+    const text = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return text.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(text, 10) || undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -11,7 +11,7 @@ import { nearest } from './nearest.js';
 import { createOutput, type Output } from './output.js';
 import { settingsDirectory } from './paths.js';
 import { reportError } from './report-error.js';
-import { readSettings, resolveFlag, type SettingSources, type TypedFlags } from './settings.js';
+import { readSettings, readSettingsOrProblem, resolveFlag, type SettingSources, type TypedFlags } from './settings.js';
 import { storageError } from './storage.js';
 import { styleFor } from './style.js';
 
@@ -125,7 +125,7 @@ interface BuildContext extends ProgramParts {
 const ROOT_HELP = `
 Examples:
   netmgr lead                                    start a leader here; it prints the join command
-  netmgr join --on sha256=sha256sum              join it, with a program as a handler
+  netmgr join --on sha256=sha256sum              join it from here, with a program as a handler
   netmgr status                                  who is there
   find . -type f | netmgr map sha256             share the lines out
 
@@ -226,7 +226,8 @@ async function invocationOf(target: Commander, command: Command, context: BuildC
   const typed = typedFlags(target, [...GLOBAL_FLAGS, ...(command.flags ?? [])]);
   const bare: SettingSources = { typed, variables: environment.variables, config: { path: '', values: {} } };
   const directory = settingsDirectory(environment, resolveFlag(configDirFlag, bare).value);
-  const config = readSettings(join(directory, 'config.json'));
+  const path = join(directory, 'config.json');
+  const config = command.survivesBadSettings ? readSettingsOrProblem(path) : readSettings(path);
   const sources: SettingSources = { ...bare, config };
   for (const flag of [logLevelFlag, ...(command.flags ?? [])]) resolveFlag(flag, sources);
   return {

@@ -9,6 +9,8 @@ export interface ReadyNotice {
   readonly node: string;
   readonly cluster: string;
   readonly socket: string;
+  /** SHA-256 of the cluster's CA certificate, which join tokens carry; null in plaintext. */
+  readonly fingerprint: string | null;
 }
 
 /** Whoever finds the file finds all of it. @throws CommandError: 78 if it cannot be written, 75 if the disk is full */

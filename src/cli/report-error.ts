@@ -1,16 +1,20 @@
 import { messageOf, NetworkError, toNetworkError } from '../base/errors.js';
 import { visible } from '../message/escape.js';
+import { redactTokens } from '../security/join-token.js';
 import { exitCodeOf, nodeOf } from './exit-codes.js';
 import { jsonText, type Output } from './output.js';
 
 /** Says on stderr what went wrong and what to do next; with `json` as one object. @returns the exit code */
 export function reportError(thrown: unknown, output: Output, json: boolean): number {
   const error = toNetworkError(thrown);
-  const hint = error.hint ?? hintFor(error, thrown);
+  // What was typed is told back, and may have been a token in the wrong place.
+  const message = redactTokens(error.message);
+  const advice = error.hint ?? hintFor(error, thrown);
+  const hint = advice === undefined ? undefined : redactTokens(advice);
   if (json) {
-    output.complain(jsonText({ error: { code: error.code, message: error.message, hint: hint ?? null } }));
+    output.complain(jsonText({ error: { code: error.code, message, hint: hint ?? null } }));
   } else {
-    output.complain(`netmgr: ${visible(error.message)}`);
+    output.complain(`netmgr: ${visible(message)}`);
     if (hint !== undefined) output.complain(`  ${visible(hint)}`);
   }
   return exitCodeOf(error);
@@ -34,6 +38,11 @@ function hintFor(error: NetworkError, thrown: unknown): string | undefined {
     case 'HANDLER_FAILED':
     case 'HANDLER_RETRY':
       return nodeOf(error) === undefined ? undefined : `So says ${error.node}; its log may say more.`;
+    case 'NOT_ALLOWED':
+    case 'CLUSTER_MISMATCH':
+    case 'VERSION_MISMATCH':
+    case 'IO':
+      return `'netmgr doctor' looks for the cause; 'netmgr doctor explain ${error.code}' says what it may be.`;
     case 'INTERNAL':
       return `This is a fault in netmgr; please report it with these lines: ${placeOf(thrown)}`;
     default:

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../base/errors.js';
+import { messageOf, type NetworkError, toNetworkError } from '../base/errors.js';
 import { CommandError, configurationError, EXIT } from './exit-codes.js';
 import { type Flag, variableOf } from './flags.js';
 
@@ -24,6 +24,8 @@ export interface SettingSources {
 export interface SettingsSnapshot {
   readonly path: string;
   readonly values: Readonly<Record<string, unknown>>;
+  /** Why it could not be read, where that is no reason to stop. */
+  readonly problem?: NetworkError | undefined;
 }
 
 const LARGEST_SETTINGS_BYTES = 1024 * 1024;
@@ -47,6 +49,15 @@ export function readSettings(path: string): SettingsSnapshot {
     // Told below, like every other content that is not an object.
   }
   throw configurationError(`the settings in ${path} are not a JSON object`, 'Mend the file or remove it.');
+}
+
+/** For whoever tells of a bad file instead of failing: empty settings, with the problem. */
+export function readSettingsOrProblem(path: string): SettingsSnapshot {
+  try {
+    return readSettings(path);
+  } catch (error) {
+    return { path, values: {}, problem: toNetworkError(error) };
+  }
 }
 
 /** The value at `lead.bind`; undefined if there is none. */

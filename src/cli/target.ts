@@ -1,18 +1,22 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { NODE_NAME } from '../base/names.js';
-import { leaderAddress } from './address.js';
+import { type LeaderAddress, leaderAddress } from './address.js';
 import type { Invocation } from './command.js';
+import { type Identity, readContexts } from './context.js';
 import type { Environment } from './environment.js';
 import { configurationError, usageError } from './exit-codes.js';
 import { clusterFlag, contextFlag, leaderFlag, stateDirFlag } from './global-flags.js';
 import { nearest } from './nearest.js';
 import { leaderSocket, nodeSocket, nodesDirectory, stateDirectory } from './paths.js';
-import { settingAt } from './settings.js';
 
 /** Whom a command speaks to. */
-export type Target =
-  | { readonly kind: 'socket'; readonly path: string }
-  | { readonly kind: 'address'; readonly url: string };
+export type Target = { readonly kind: 'socket'; readonly path: string } | AddressTarget;
+
+export interface AddressTarget extends LeaderAddress {
+  readonly kind: 'address';
+  /** Whose key proves who we are; a UNIX socket and plaintext ask for none. */
+  readonly identity?: Identity | undefined;
+}
 
 /** How a target is named to people. */
 export const describeTarget = (target: Target): string => (target.kind === 'socket' ? target.path : target.url);
@@ -29,30 +33,15 @@ export function leaderTarget(environment: Environment, invocation: Invocation): 
   return { kind: 'socket', path: leaderSocket(environment, invocationState(environment, invocation)) };
 }
 
-export const addressTarget = (text: string): Target => ({ kind: 'address', url: leaderAddress(text) });
-
-export interface Context {
-  readonly address: string;
-}
-
-/** The named contexts, in the order of their names. */
-export function readContexts(invocation: Pick<Invocation, 'config'>): ReadonlyMap<string, Context> {
-  const stored = settingAt(invocation.config.values, 'contexts') ?? {};
-  const contexts = new Map<string, Context>();
-  for (const [name, value] of Object.entries(stored).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const address: unknown = (value as { address?: unknown } | null)?.address;
-    if (typeof address !== 'string') {
-      throw configurationError(`'contexts.${name}.address' in ${invocation.config.path} is not a text`);
-    }
-    contexts.set(name, { address });
-  }
-  return contexts;
-}
+export const addressTarget = (text: string, plaintext = false): AddressTarget => ({
+  kind: 'address',
+  ...leaderAddress(text, plaintext),
+});
 
 function contextTarget(invocation: Invocation, name: string): Target {
   const contexts = readContexts(invocation);
   const context = contexts.get(name);
-  if (context !== undefined) return addressTarget(context.address);
+  if (context !== undefined) return { ...addressTarget(context.address), identity: context.identity };
   const message = `there is no context '${name}'`;
   const near = nearest(name, [...contexts.keys()]);
   const hint = near === undefined ? `'netmgr config context add ${name} ADDR' makes one.` : `Did you mean '${near}'?`;

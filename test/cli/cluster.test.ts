@@ -33,10 +33,19 @@ before(async () => {
     ['w2', { zone: 'a' }, [double, moody(fails)]],
     ['w3', { zone: 'b' }, [moody(silent), handle('value', {}, (payload) => payload)]],
   ];
+  const invited = await leader.security?.invites.create({ role: 'collaborator', uses: join3.length });
   for (const [name, tags, handlers] of join3) {
     const socketPath = join(state, 'nodes', name, 'node.sock');
     collaborators.push(
-      await createCollaborator({ leader: leader.address, name, tags, handlers, socketPath, slots: 2 }),
+      await createCollaborator({
+        leader: leader.address,
+        token: invited?.token,
+        name,
+        tags,
+        handlers,
+        socketPath,
+        slots: 2,
+      }),
     );
   }
   assert.equal((await cli(['status', '--wait', 'alive>=3', '--timeout', '10s'])).exitCode, 0);
@@ -67,7 +76,7 @@ test('status is the document of the contract, the table for people', async () =>
   assert.equal(status.counts['alive'], 3);
   assert.deepEqual(status.nodes.map(({ node }) => node).sort(), ['w1', 'w2', 'w3']);
   const table = await cli(['status']);
-  assert.match(table.stdout, /^default {2}leader serving at ws:\/\/127\.0\.0\.1:\d+/);
+  assert.match(table.stdout, /^default {2}leader serving at wss:\/\/127\.0\.0\.1:\d+/);
   assert.match(table.stdout, /\n3 alive\n\nNODE +STATUS/);
   assert.equal(table.stderr, '');
   assert.match((await cli(['status', 'w1'])).stdout, /^node +w1\n/);

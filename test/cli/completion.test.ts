@@ -35,9 +35,14 @@ const offered = (...words: string[]): string[] =>
     .map((line) => line.split('\t')[0] ?? '');
 
 test('commands, subcommands, flags and their choices are completed', () => {
-  assert.deepEqual(offered(''), ['lead', 'join', 'status', 'nodes', 'call', 'emit', 'map', 'config', 'completion']);
+  const work = ['lead', 'join', 'status', 'nodes', 'call', 'emit', 'map'];
+  assert.deepEqual(offered(''), [...work, 'invite', 'ca', 'doctor', 'config', 'completion']);
   assert.deepEqual(offered('st'), ['status']);
-  assert.deepEqual(offered('nodes', ''), ['ls', 'show', 'evict']);
+  assert.deepEqual(offered('nodes', ''), ['ls', 'show', 'evict', 'forget']);
+  assert.deepEqual(offered('invite', ''), ['create', 'ls', 'revoke', 'rotate']);
+  assert.ok(offered('invite', 'create', '--role', '').includes('observer'));
+  assert.ok(offered('join', '--tok').includes('--token-file'));
+  assert.ok(offered('config', 'context', 'add', '--a').includes('--as'));
   assert.ok(offered('map', '--re').includes('--resume-failed'));
   assert.ok(offered('call', 'x', '--priority', '').includes('high'));
 });

@@ -13,6 +13,12 @@ export interface FakeOptions {
   /** Columns of stdout; it is a terminal then. */
   readonly columns?: number;
   readonly home?: string;
+  /** Beside 127.0.0.1. */
+  readonly interfaces?: Environment['interfaces'];
+  readonly openFiles?: number;
+  /** stdin is a keyboard that types this. */
+  readonly typed?: string;
+  readonly uid?: number;
 }
 
 export interface Fake {
@@ -29,10 +35,11 @@ export function fakeEnvironment(options: FakeOptions = {}): Fake {
   const err = terminal(undefined);
   const listeners = new Set<(signal: StopSignal) => void>();
   const forced: StopSignal[] = [];
+  const input = options.typed ?? options.input;
   const environment: Environment = {
     variables: options.variables ?? {},
-    stdin: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),
-    stdinKind: options.stdinKind ?? 'other',
+    stdin: Readable.from(input === undefined ? [] : [Buffer.from(input)]),
+    stdinKind: options.stdinKind ?? (options.typed === undefined ? 'other' : 'terminal'),
     stdout: out.stream,
     stderr: err.stream,
     clock: new SystemClock(),
@@ -48,7 +55,10 @@ export function fakeEnvironment(options: FakeOptions = {}): Fake {
     home: options.home ?? '/nonexistent',
     temporary: '/tmp',
     hostName: 'Some_Host.example',
-    uid: 1000,
+    interfaces: [{ address: '127.0.0.1', family: 'IPv4', internal: true }, ...(options.interfaces ?? [])],
+    nodeVersion: '22.1.0',
+    openFiles: options.openFiles ?? 65_536,
+    uid: options.uid ?? 1000,
     pid: 4711,
     cores: 4,
   };

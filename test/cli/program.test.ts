@@ -30,7 +30,8 @@ async function everyCommand(): Promise<readonly Described[]> {
 }
 
 /** What the issue asks for, and not one more. */
-const COMMANDS = ['lead', 'join', 'status', 'nodes', 'call', 'emit', 'map', 'config', 'completion'];
+const WORK = ['lead', 'join', 'status', 'nodes', 'call', 'emit', 'map'];
+const COMMANDS = [...WORK, 'invite', 'ca', 'doctor', 'config', 'completion'];
 
 test('the help lists the commands that exist and no others', async () => {
   const { exitCode, stdout, stderr } = await run(['--help']);
@@ -106,8 +107,21 @@ test('bad input of every kind is refused before anything is dialled', async () =
     [['join', '--name', 'Big Name'], 2, /'Big Name' is not a node name/],
     [['join', '--tag', '=1'], 2, /'=1' is not a tag/],
     [['join', 'ws://:x'], 2, /address/],
-    [['join', 'wss://127.0.0.1:1'], 78, /TLS/],
-    [['lead', '--bind', '0.0.0.0:0'], 78, /loopback only/],
+    [['join', 'wss://127.0.0.1:1'], 77, /for the first time, this node needs a token\n.*netmgr invite create/],
+    [['join', 'ws://192.0.2.1:1'], 78, /plaintext .* is for loopback addresses only/],
+    [['join', '--plaintext', 'wss://127.0.0.1:1'], 2, /--plaintext contradicts/],
+    [['lead', '--plaintext', '--bind', '0.0.0.0:0'], 78, /plaintext .* is for loopback addresses only/],
+    [['lead', '--plaintext', '--bind', ':0'], 78, /plaintext .* is for loopback addresses only/],
+    [['lead', '--plaintext', '--behind-proxy'], 2, /exclude each other/],
+    [['lead', '--advertise', 'a b'], 2, /address/],
+    [['invite', 'create', '--ttl', '400d'], 2, /--ttl: '400d' is not between 1s and 365d/],
+    [['invite', 'create', '--uses', '0'], 2, /--uses: '0' is not a whole number from 1/],
+    [['invite', 'create', '--role', 'leader'], 2, /--role: 'leader' is not one of collaborator, operator, observer/],
+    [
+      ['status', '--leader', '127.0.0.1:1'],
+      77,
+      /you have no key for the leader at wss:.*\n.*invite create --role operator/,
+    ],
     [['lead', '--bind', '127.0.0.1:99999'], 2, /not an address to listen on/],
     [['status', '--leader', 'http://x'], 2, /address/],
     [['status', '--context', 'none'], 2, /there is no context 'none'/],

@@ -137,8 +137,8 @@ test('config set, get, ls, unset and contexts, in a private file', async () => {
   assert.equal((await run(['config', 'context', 'use', 'lab'], options)).exitCode, 0);
   assert.equal((await run(['config', 'context', 'ls'], options)).stdout, '* lab  127.0.0.1:1\n');
   const meant = await run(['status'], options);
-  assert.equal(meant.exitCode, 69);
-  assert.match(meant.stderr, /ws:\/\/127\.0\.0\.1:1/);
+  assert.equal(meant.exitCode, 77);
+  assert.match(meant.stderr, /you have no key for the leader at wss:\/\/127\.0\.0\.1:1/);
   assert.equal((await run(['config', 'context', 'rm', 'lab'], options)).exitCode, 0);
   assert.equal((await run(['config', 'context', 'ls'], options)).stdout, '');
   const gone = await run(['--context', 'lab', 'status'], options);

@@ -137,6 +137,7 @@ export interface Ready {
   readonly node: string;
   readonly cluster: string;
   readonly socket: string;
+  readonly fingerprint: string | null;
 }
 
 export interface LeaderProcess {

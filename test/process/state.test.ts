@@ -10,6 +10,10 @@ import { Sandbox } from './harness.js';
 
 assertNothingLeft();
 
+/** What a leader leaves in its directory beside its certificates and its books. */
+const left = (state: string): string[] =>
+  readdirSync(join(state, 'leader')).filter((name) => !/^(ca|leaf)\.|\.journal$/.test(name));
+
 test('a leader that was killed leaves a lock and a socket behind, which the next takes over', async () => {
   await using sandbox = new Sandbox();
   const first = await sandbox.lead();
@@ -25,7 +29,7 @@ test('a leader that was killed leaves a lock and a socket behind, which the next
   assert.match(stdout, /\nw1 +alive/);
   second.program.kill('SIGTERM');
   assert.equal((await second.program.exit).code, 0);
-  assert.deepEqual(readdirSync(join(sandbox.state, 'leader')), []);
+  assert.deepEqual(left(sandbox.state), []);
 });
 
 test('of two leaders with one state directory, and of two with one port, the second says who has it', async () => {
@@ -43,7 +47,7 @@ test('of two leaders with one state directory, and of two with one port, the sec
     busy.stderr,
     /netmgr: another program listens on 127\.0\.0\.1:\d+\n.*--bind 127\.0\.0\.1:0' picks a free/,
   );
-  assert.deepEqual(readdirSync(join(other.state, 'leader')), []);
+  assert.deepEqual(left(other.state), []);
 });
 
 test('of five leaders started at once, one leads', async () => {
@@ -133,9 +137,12 @@ test('two clusters of one user live side by side', async () => {
   assert.equal(one.ready.socket, sandbox.path('state-home/netmgr/default/leader/leader.sock'));
   assert.equal(lab.ready.socket, sandbox.path('state-home/netmgr/lab/leader/leader.sock'));
   assert.match((await sandbox.run(['status'], { env: { ...env, NETMGR_CLUSTER: 'lab' } })).stdout, /^lab {2}leader/);
-  const wrong = await sandbox.run(['join', '--cluster', 'lab', one.ready.address], { env });
-  assert.equal(wrong.code, 78);
-  assert.match(wrong.stderr, /netmgr: .*cluster/);
+  const token = (await sandbox.run(['invite', 'create'], { env })).stdout.trim();
+  const wrong = await sandbox.run(['join', '--cluster', 'lab', one.ready.address], {
+    env: { ...env, NETMGR_TOKEN: token },
+  });
+  assert.equal(wrong.code, 78, wrong.stderr);
+  assert.match(wrong.stderr, /netmgr: .*cluster default, not lab/);
 });
 
 test('a port that listens but never answers keeps nobody longer than the time it was given', async () => {
@@ -145,7 +152,7 @@ test('a port that listens but never answers keeps nobody longer than the time it
   await Promise.all([server, mute].map((each) => new Promise((resolve) => each.once('listening', resolve))));
   const { port } = server.address() as { port: number };
   try {
-    for (const address of [`127.0.0.1:${port}`, `unix:${sandbox.path('mute.sock')}`]) {
+    for (const address of [`ws://127.0.0.1:${port}`, `unix:${sandbox.path('mute.sock')}`]) {
       const all = [
         ['status', '--timeout', '1s'],
         ['call', 'x', '--timeout', '1s'],

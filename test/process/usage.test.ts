@@ -75,8 +75,8 @@ test('what is mistyped is refused with the value, the forms that are right, and 
 test('what is configured wrongly, or a file that is not right, gives 78', async () => {
   const module = (name: string, text: string) => ['join', '--handlers', sandbox.file(name, text)];
   const table: readonly (readonly [readonly string[], RegExp])[] = [
-    [['lead', '--bind', '0.0.0.0:7700'], /neither TLS nor tokens yet, so a leader listens on loopback only/],
-    [['status', '--leader', 'wss://h:1'], /asks for TLS, which this version does not have/],
+    [['lead', '--plaintext', '--bind', '0.0.0.0:7700'], /plaintext .* is for loopback addresses only/],
+    [['status', '--leader', 'ws://h:1'], /plaintext .* is for loopback addresses only/],
     [['join', '--on', 'x=/nope/prog'], /--on x=…: the program '\/nope\/prog' does not exist\n {2}Install it/],
     [['join', '--on', 'x=netmgr-nope'], /the program 'netmgr-nope' is not on the PATH/],
     [['join', '--on', `x=${sandbox.directory}`], /is a directory, not a program/],
@@ -154,7 +154,10 @@ test('settings and contexts are kept, listed and forgotten', async () => {
   assert.deepEqual(await config('context', 'add', 'lab', '127.0.0.1:1'), [0, '']);
   assert.deepEqual(await config('context', 'use', 'lab'), [0, '']);
   assert.deepEqual(await config('context', 'ls'), [0, '* lab   127.0.0.1:1\n  prod  unix:/p.sock\n']);
-  assert.match((await sandbox.run(['status'], { env })).stderr, /no leader answers at ws:\/\/127\.0\.0\.1:1/);
+  assert.match(
+    (await sandbox.run(['status'], { env })).stderr,
+    /you have no key for the leader at wss:\/\/127\.0\.0\.1:1/,
+  );
   assert.match(
     (await sandbox.run(['--context', 'prod', 'status'], { env })).stderr,
     /no leader answers at unix:\/p\.sock/,
@@ -164,7 +167,9 @@ test('settings and contexts are kept, listed and forgotten', async () => {
 });
 
 test('the help of every command names its flags and examples', async () => {
-  const pages = ['', 'lead', 'join', 'status', 'nodes', 'nodes ls', 'nodes show', 'nodes evict', 'call', 'emit', 'map'];
+  const pages = ['', 'lead', 'join', 'status', 'nodes', 'nodes ls', 'nodes show', 'nodes evict', 'nodes forget'];
+  pages.push('call', 'emit', 'map', 'invite', 'invite create', 'invite ls', 'invite revoke', 'invite rotate', 'ca');
+  pages.push('ca show', 'ca rotate', 'doctor', 'doctor explain');
   pages.push('config', 'config get', 'config set', 'config unset', 'config ls', 'config path', 'config context');
   pages.push('config context add', 'config context ls', 'config context use', 'config context rm', 'completion');
   await inTurn(pages, async (page) => {
@@ -174,7 +179,7 @@ test('the help of every command names its flags and examples', async () => {
     assert.match(stdout, /\nExamples:\n/, page);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 120, `${page}: ${line}`);
   });
-  assert.doesNotMatch((await sandbox.run(['--help'])).stdout, /\n {2}(submit|jobs|drain|tail|limits|invite|complete) /);
+  assert.doesNotMatch((await sandbox.run(['--help'])).stdout, /\n {2}(submit|jobs|drain|tail|limits|complete) /);
 });
 
 test('--version is one line; a Node that is too old can read the executable, and is told so', async () => {

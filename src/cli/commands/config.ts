@@ -8,16 +8,16 @@ import { settingAt } from '../settings.js';
 import { writeSettings } from '../settings-writer.js';
 import { contextCommand } from './config-context.js';
 
-export const configCommand = (_environment: Environment): Command => ({
+export const configCommand = (environment: Environment): Command => ({
   name: 'config',
   summary: 'settings that stay, and named contexts',
   details: 'A flag beats its environment variable, that beats the setting, and that beats the default.',
   examples: [
     { command: 'netmgr config set join.slots 4', text: 'join with four slots from now on' },
     { command: 'netmgr config ls', text: 'what is set, and what could be' },
-    { command: 'netmgr config context add lab unix:/srv/lab/leader/leader.sock', text: 'give a leader a name' },
+    { command: 'netmgr config context add prod host:7700 --token-file t', text: 'enrol with a leader elsewhere' },
   ],
-  commands: [getCommand(), setCommand(), unsetCommand(), listCommand(), pathCommand(), contextCommand()],
+  commands: [getCommand(), setCommand(), unsetCommand(), listCommand(), pathCommand(), contextCommand(environment)],
 });
 
 const getCommand = (): Command => ({

@@ -1,8 +1,9 @@
 import { readTags } from '../../role/wire.js';
 import type { Command, Invocation } from '../command.js';
+import { givenToken, type TakenToken, tokenFileFlag, tokenFlag } from '../credentials/token-intake.js';
 import type { Environment } from '../environment.js';
 import { EXIT, usageError } from '../exit-codes.js';
-import { choiceFlag, type Flag, listFlag, plainText, valueFlag } from '../flags.js';
+import { choiceFlag, type Flag, listFlag, plainText, switchFlag, valueFlag } from '../flags.js';
 import { clusterFlag, parseName } from '../global-flags.js';
 import { collaborate, type JoinPlan } from '../join/collaborate.js';
 import { nodeNames } from '../join/node-names.js';
@@ -11,7 +12,7 @@ import { parsePositiveDuration } from '../message-flags.js';
 import { parseBindings } from '../script/binding.js';
 import { checkBindings } from '../script/executable.js';
 import { loadHandlerModule } from '../script/module.js';
-import { addressTarget, invocationState, leaderTarget } from '../target.js';
+import { addressTarget, invocationState, leaderTarget, type Target } from '../target.js';
 import { parseInteger } from '../units.js';
 
 const nameFlag: Flag<string | undefined> = valueFlag({
@@ -84,18 +85,39 @@ const retryForFlag: Flag<number | undefined> = valueFlag({
   parse: parsePositiveDuration,
 });
 
+const plaintextFlag: Flag<boolean> = switchFlag({
+  name: 'plaintext',
+  description: "without TLS, for a leader on this host that runs with --plaintext; the same as 'ws://'",
+});
+
 export const joinCommand = (environment: Environment): Command => ({
   name: 'join',
   summary: 'join a leader as a collaborator and take work',
   details: [
-    "Without an address it joins this host's leader. It comes back by itself when the leader does. SIGINT and SIGTERM",
-    'take no new work, finish what runs and exit 0; a second one ends it at once.',
+    "Without an address it joins this host's leader, and needs no token. Elsewhere the first time takes a token, by",
+    '--token-file, NETMGR_TOKEN, --token, or pasted when it asks; from then on the key in the state directory is enough.',
+    'It comes back by itself when the leader does. SIGINT and SIGTERM take no new work, finish what runs and exit 0; a',
+    'second one ends it at once.',
   ].join('\n'),
-  arguments: [{ name: 'ADDR', description: 'host:port or ws://host:port, as netmgr lead prints it' }],
-  flags: [nameFlag, tagFlag, slotsFlag, onFlag, streamFlag, handlersFlag, payloadFlag, envFlag, retryForFlag],
+  arguments: [{ name: 'ADDR', description: 'host:port or wss://host:port, as netmgr lead prints it' }],
+  flags: [
+    tokenFileFlag,
+    tokenFlag,
+    nameFlag,
+    tagFlag,
+    slotsFlag,
+    onFlag,
+    streamFlag,
+    handlersFlag,
+    payloadFlag,
+    envFlag,
+    retryForFlag,
+    plaintextFlag,
+  ],
   examples: [
     { command: 'netmgr join --on sha256=sha256sum', text: "this host's leader; a program as a handler" },
-    { command: 'netmgr join 127.0.0.1:7700 --handlers ./handlers.mjs', text: 'a JavaScript module' },
+    { command: 'netmgr join 192.0.2.10:7700 --token-file t', text: 'a leader elsewhere, for the first time' },
+    { command: 'netmgr join 192.0.2.10:7700 --handlers ./handlers.mjs', text: 'again; a JavaScript module' },
     { command: 'netmgr join --name gpu1 --tag gpu=1 --slots 4', text: 'a name, a label, four at once' },
     { command: "netmgr join --on 'score=python3 score.py' --stream score", text: 'a program that stays running' },
   ],
@@ -117,9 +139,14 @@ async function runJoin(environment: Environment, invocation: Invocation): Promis
   const twice = handlers.find(({ type }) => bindings.some((binding) => binding.type === type));
   if (twice !== undefined)
     throw usageError(`'${twice.type}' is handled by --on and by ${file}`, 'Take one of them away.');
+  const target =
+    typed === undefined ? leaderTarget(environment, invocation) : addressTarget(typed, invocation.value(plaintextFlag));
+  const token = await givenToken(environment, invocation);
+  requireAddress(target, token);
   const log = await createRoleLog(environment, invocation);
   const plan: JoinPlan = {
-    target: typed === undefined ? leaderTarget(environment, invocation) : addressTarget(typed),
+    target,
+    token,
     cluster: cluster.source === 'default' ? undefined : cluster.value,
     state: invocationState(environment, invocation),
     names: nodeNames(invocation.value(nameFlag), environment.hostName),
@@ -137,6 +164,15 @@ async function runJoin(environment: Environment, invocation: Invocation): Promis
     await log.close();
   }
   return EXIT.ok;
+}
+
+/** @throws CommandError (2) for a token without an address, which is a leader elsewhere with its address forgotten */
+function requireAddress(target: Target, token: TakenToken | undefined): void {
+  if (target.kind === 'address' || token === undefined || !token.source.startsWith('--')) return;
+  throw usageError(
+    'a token is for a leader at an address, and none was given',
+    "'netmgr join ADDR --token-file FILE'; the leader of this host itself needs no token.",
+  );
 }
 
 /** `KEY=VALUE`, or `KEY` alone for a label without one. */

@@ -1,26 +1,25 @@
+import { toNetworkError } from '../../base/errors.js';
 import type { OperatorApi } from '../../role/operator-api.js';
 import type { Command, Invocation } from '../command.js';
-import { connect } from '../connect.js';
 import type { Environment } from '../environment.js';
 import { EXIT } from '../exit-codes.js';
 import { jsonFlag } from '../global-flags.js';
 import { unknownNode, whereFlag } from '../selection.js';
 import { matches } from '../selector.js';
 import { tableLook } from '../table.js';
-import { leaderTarget } from '../target.js';
 import { renderNode, renderNodes } from '../views/nodes.js';
-
-const CONNECT_MS = 5000;
+import { withLeader } from '../with-leader.js';
 
 export const nodesCommand = (environment: Environment): Command => ({
   name: 'nodes',
-  summary: 'list, show and evict nodes',
+  summary: 'list, show, evict and forget nodes',
   examples: [
     { command: 'netmgr nodes ls', text: 'the table of nodes' },
     { command: 'netmgr nodes show w1', text: 'everything about one' },
-    { command: 'netmgr nodes evict w1', text: 'remove one from the cluster' },
+    { command: 'netmgr nodes evict w1', text: 'shut one out of the cluster' },
+    { command: 'netmgr nodes forget w1', text: 'free its name again' },
   ],
-  commands: [listCommand(environment), showCommand(environment), evictCommand(environment)],
+  commands: [listCommand(environment), showCommand(environment), evictCommand(environment), forgetCommand(environment)],
 });
 
 const listCommand = (environment: Environment): Command => ({
@@ -62,34 +61,49 @@ const showCommand = (environment: Environment): Command => ({
 
 const evictCommand = (environment: Environment): Command => ({
   name: 'evict',
-  summary: 'remove nodes from the cluster',
-  details: 'The node is told so and its process may not come back; one that is started anew may.',
+  summary: 'shut nodes out of the cluster',
+  details:
+    "Their connections end at once, and their keys are refused from then on. The names stay reserved, so that nobody else can take them, until 'netmgr nodes forget'. Operators and observers are evicted by the name of their key.",
   arguments: [{ name: 'NODE', description: 'their names', required: true, variadic: true }],
-  examples: [{ command: 'netmgr nodes evict w1 w2', text: 'remove two' }],
+  examples: [{ command: 'netmgr nodes evict w1 w2', text: 'shut out two' }],
   run: (invocation) =>
-    withLeader(environment, invocation, async (operator) => {
-      const { nodes } = await operator.status();
-      const unknown = invocation.operands.find((name) => !nodes.some((node) => node.node === name));
-      if (unknown !== undefined) throw unknownNode(unknown, nodes);
-      for (const name of invocation.operands) {
-        await operator.evict(name);
-        if (invocation.value(jsonFlag)) await invocation.output.line({ node: name, evicted: true });
-        else invocation.output.note(`${name} is evicted`);
-      }
-      return EXIT.ok;
+    eachNode(environment, invocation, async (operator, node) => {
+      await operator.evict(node);
+      if (invocation.value(jsonFlag)) await invocation.output.line({ node, evicted: true });
+      else invocation.output.note(`${node} is evicted; 'netmgr nodes forget ${node}' frees its name`);
     }),
 });
 
-async function withLeader(
+const forgetCommand = (environment: Environment): Command => ({
+  name: 'forget',
+  summary: 'free the names of nodes that are evicted or gone for good',
+  details:
+    'Whoever comes with a token may take such a name from then on, under a new key. A node that is there must be evicted first.',
+  arguments: [{ name: 'NODE', description: 'their names', required: true, variadic: true }],
+  examples: [{ command: 'netmgr nodes forget w1', text: 'its key is forgotten, and the name is free' }],
+  run: (invocation) =>
+    eachNode(environment, invocation, async (operator, node) => {
+      await operator.forget(node);
+      if (invocation.value(jsonFlag)) await invocation.output.line({ node, forgotten: true });
+      else invocation.output.note(`${node} is forgotten; its name is free`);
+    }),
+});
+
+/** One after the other; the first that fails ends it, and with a hint at the name that was meant. */
+const eachNode = (
   environment: Environment,
   invocation: Invocation,
-  work: (operator: OperatorApi) => Promise<number>,
-): Promise<number> {
-  const target = leaderTarget(environment, invocation);
-  const operator = await connect(environment, target, { timeoutMs: CONNECT_MS, signal: invocation.signal });
-  try {
-    return await work(operator);
-  } finally {
-    await operator.stop();
-  }
-}
+  work: (operator: OperatorApi, node: string) => Promise<void>,
+): Promise<number> =>
+  withLeader(environment, invocation, async (operator) => {
+    for (const node of invocation.operands) {
+      try {
+        await work(operator, node);
+      } catch (thrown) {
+        const error = toNetworkError(thrown);
+        if (error.code !== 'NO_TARGET') throw error;
+        throw unknownNode(node, (await operator.status()).nodes);
+      }
+    }
+    return EXIT.ok;
+  });

@@ -3,12 +3,12 @@ import { deferred } from '../../base/deferred.js';
 import type { NetworkError } from '../../base/errors.js';
 import type { Handler } from '../../manager/handler.js';
 import type { Collaborator } from '../../role/collaborator.js';
-import { addressOf } from '../connect.js';
+import type { TakenToken } from '../credentials/token-intake.js';
 import type { Environment } from '../environment.js';
-import { CommandError, configurationError, EXIT } from '../exit-codes.js';
+import { asConfiguration, CommandError, configurationError, EXIT } from '../exit-codes.js';
 import { type Lock, takeLock } from '../lock.js';
 import type { RoleLog } from '../log.js';
-import { nodeDirectory, nodeSocket, nodesDirectory } from '../paths.js';
+import { leaderSocket, nodeDirectory, nodeSocket, nodesDirectory } from '../paths.js';
 import { makePrivateDirectory, requireSafeDirectory } from '../private-directory.js';
 import type { ScriptBinding } from '../script/binding.js';
 import { type ScriptHandlers, scriptHandlers } from '../script/script-handlers.js';
@@ -16,10 +16,13 @@ import { watchStopSignals } from '../stop-signals.js';
 import type { Target } from '../target.js';
 import { narrate } from './narrate.js';
 import type { NodeNames } from './node-names.js';
+import { findWay, hasMoved, type Way } from './way.js';
 
 /** What one `join` is to do, as its flags say. */
 export interface JoinPlan {
   readonly target: Target;
+  /** undefined: none was given. */
+  readonly token: TakenToken | undefined;
   /** undefined: whichever cluster it finds. */
   readonly cluster: string | undefined;
   readonly state: string;
@@ -82,7 +85,7 @@ async function underName(
     second: () => scripts.kill(),
   });
   try {
-    const refusal = await takePart(environment, plan, { name, scripts, signal: stopping.signal });
+    const refusal = await untilRefused(environment, plan, { name, scripts, signal: stopping.signal });
     if (refusal === undefined) return 'done';
     if (refusal.code === 'NAME_IN_USE' && !plan.names.given) return 'name-in-use';
     throw explained(refusal, name);
@@ -92,49 +95,104 @@ async function underName(
   }
 }
 
-/** Runs one collaborator until the signal. @returns why the leader refused it, if it did */
+/** Takes part, again after each time that this host's own leader has moved. @returns undefined if a signal came */
+async function untilRefused(
+  environment: Environment,
+  plan: JoinPlan,
+  part: Pick<Part, 'name' | 'scripts' | 'signal'>,
+): Promise<NetworkError | undefined> {
+  for (let again = false; ; again = true) {
+    const way = await wayOf(environment, plan, part);
+    if (way === undefined) return undefined;
+    const end = await takePart(environment, plan, { ...part, way, again });
+    if (end !== 'moved') return end;
+  }
+}
+
+/** @returns undefined if a signal came first */
+async function wayOf(
+  environment: Environment,
+  plan: JoinPlan,
+  { name, signal }: { readonly name: string; readonly signal: AbortSignal },
+): Promise<Way | undefined> {
+  try {
+    return await findWay(environment, {
+      target: plan.target,
+      ownSocket: leaderSocket(environment, plan.state),
+      token: plan.token,
+      directory: nodeDirectory(plan.state, name),
+      retryForMs: plan.retryForMs,
+      signal,
+      tell: (event) => narrate(plan.log, event),
+    });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+interface Part {
+  readonly name: string;
+  readonly scripts: ScriptHandlers;
+  readonly way: Way;
+  /** It had joined before. */
+  readonly again: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Runs one collaborator until the signal. @returns why the leader refused it, or that it has moved, if so */
 async function takePart(
   environment: Environment,
   plan: JoinPlan,
-  parts: { readonly name: string; readonly scripts: ScriptHandlers; readonly signal: AbortSignal },
-): Promise<NetworkError | undefined> {
-  const collaborator = await prepare(environment, plan, parts);
-  const refused = deferred<NetworkError>();
-  using _narration = collaborator.on('leader', (event) => {
-    narrate(plan.log, event);
-    if (event.type === 'refused') refused.resolve(event.error);
+  parts: Part,
+): Promise<NetworkError | 'moved' | undefined> {
+  // The flags were right: what is wrong now is a file in the state directory.
+  const collaborator = await prepare(environment, plan, parts).catch((error: unknown) => {
+    throw asConfiguration(error);
   });
-  const stopped = deferred();
-  const onAbort = () => stopped.resolve();
+  const ended = deferred<NetworkError | 'moved' | undefined>();
+  const { target } = plan;
+  using _narration = collaborator.on('leader', (event) => {
+    narrate(plan.log, event.type === 'joined' ? { ...event, again: event.again || parts.again } : event);
+    if (event.type === 'refused') ended.resolve(event.error);
+    if (event.type !== 'unreachable') return;
+    void hasMoved(environment, parts.way, { target, signal: parts.signal }).then((moved) => {
+      if (moved && !collaborator.connected) ended.resolve('moved');
+    });
+  });
+  const onAbort = () => ended.resolve(undefined);
+  let moved = false;
   parts.signal.addEventListener('abort', onAbort, { once: true });
   try {
     await collaborator.start();
     if (parts.signal.aborted) return undefined;
-    return (await Promise.race([refused.promise, stopped.promise])) ?? undefined;
+    const end = await ended.promise;
+    moved = end === 'moved';
+    return end;
   } finally {
     parts.signal.removeEventListener('abort', onAbort);
-    await collaborator.stop({ graceMs: DRAIN_MS });
+    // Nobody waits for the answers to a leader that is no more.
+    await collaborator.stop({ graceMs: moved ? 0 : DRAIN_MS });
   }
 }
 
-async function prepare(
-  environment: Environment,
-  plan: JoinPlan,
-  parts: { readonly name: string; readonly scripts: ScriptHandlers },
-): Promise<Collaborator> {
+async function prepare(environment: Environment, plan: JoinPlan, { name, scripts, way }: Part): Promise<Collaborator> {
   const { prepareCollaborator } = await import('../../compose.js');
-  const socketPath = nodeSocket(environment, plan.state, parts.name);
+  const socketPath = nodeSocket(environment, plan.state, name);
   makePrivateDirectory(environment, dirname(socketPath));
   const { cluster, tags, slots, log, retryForMs } = plan;
   return prepareCollaborator({
-    leader: addressOf(plan.target),
-    name: parts.name,
+    leader: way.address,
+    token: way.token,
+    plaintext: way.plaintext,
+    stateDir: nodeDirectory(plan.state, name),
+    name,
     cluster,
     tags,
     slots,
     log,
-    handlers: [...plan.handlers, ...parts.scripts.handlers],
-    counters: () => scriptCounters(parts.scripts),
+    handlers: [...plan.handlers, ...scripts.handlers],
+    counters: () => scriptCounters(scripts),
     socketPath,
     clock: environment.clock,
     random: environment.random,
@@ -145,21 +203,30 @@ async function prepare(
 const scriptCounters = (scripts: ScriptHandlers): Record<string, number> =>
   Object.fromEntries(Object.entries(scripts.counters).map(([name, count]) => [`script.${name}`, count]));
 
+const NEW_TOKEN =
+  "On the leader's host 'netmgr invite create' makes a new token, and 'netmgr invite ls --all' shows what became of this one.";
+
 function explained(refusal: NetworkError, name: string): NetworkError {
   switch (refusal.code) {
     case 'NAME_IN_USE':
       return new CommandError(refusal.code, `the leader refuses the name '${name}': ${refusal.message}`, {
         exitCode: EXIT.configuration,
         cause: refusal,
-        hint: 'Choose another with --name.',
+        hint: `Choose another with --name. If '${name}' is to be this node: 'netmgr nodes forget ${name}' on the leader's host frees the name.`,
       });
     case 'EVICTED':
       return new CommandError(refusal.code, `an operator has removed '${name}' from the cluster`, {
         exitCode: EXIT.notAllowed,
         cause: refusal,
-        hint: 'Start it anew to join again.',
+        hint: `To let it in again: 'netmgr nodes forget ${name}' on the leader's host, then join with a new token.`,
+      });
+    case 'NOT_ALLOWED':
+      return new CommandError(refusal.code, refusal.message, {
+        exitCode: EXIT.notAllowed,
+        cause: refusal,
+        hint: refusal.hint ?? NEW_TOKEN,
       });
     default:
-      return refusal;
+      return asConfiguration(refusal);
   }
 }

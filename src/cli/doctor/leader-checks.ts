@@ -1,0 +1,174 @@
+import type { X509Certificate } from 'node:crypto';
+import { request } from 'node:https';
+import { messageOf, toNetworkError } from '../../base/errors.js';
+import { parseAddress } from '../../network/address.js';
+import { toBase32 } from '../../security/base32.js';
+import { checkLeaderCertificate } from '../../security/certificate-check.js';
+import { type LeaderChain, readLeaderChain } from '../../security/leader-chain.js';
+import { fingerprintOf, readCertificate, validityOf } from '../../security/pem.js';
+import { connect } from '../connect.js';
+import type { Environment } from '../environment.js';
+import { lockOwner } from '../lock.js';
+import { leaderDirectory } from '../paths.js';
+import type { AddressTarget, Target } from '../target.js';
+import { formatDuration } from '../units.js';
+import { type Finding, fail, ok, warn } from './finding.js';
+import { checkClock } from './host-checks.js';
+import { rootsIn, storedRoots } from './state-checks.js';
+
+const LOOK_MS = 5000;
+
+export interface LeaderLook {
+  readonly target: Target;
+  readonly state: string;
+  /** SHA-256 of the CA certificate that a token names. */
+  readonly fingerprint: Uint8Array | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The way to the leader that is meant: address, TLS, certificate, fingerprint, clock, and whether it lets us in. */
+export async function checkLeader(environment: Environment, look: LeaderLook): Promise<readonly Finding[]> {
+  const { target } = look;
+  if (target.kind === 'socket') return checkOwnLeader(environment, look, target);
+  if (target.url.startsWith('unix:')) return checkSession(environment, look, target);
+  if (target.plaintext) return [warn('leader', `${target.url} is plaintext: nobody there is authenticated`)];
+  const seen = await checkTls(environment, look, target);
+  return target.identity === undefined ? seen : [...seen, ...(await checkSession(environment, look, target))];
+}
+
+async function checkOwnLeader(environment: Environment, look: LeaderLook, target: Target): Promise<readonly Finding[]> {
+  const owner = lockOwner(leaderDirectory(look.state));
+  if (owner === undefined) {
+    return [
+      ok('leader', "no leader runs on this host; '--leader HOST:PORT' looks at another, '--context NAME' as well"),
+    ];
+  }
+  return checkSession(environment, look, target);
+}
+
+/** A session with the leader, as commands have it. */
+async function checkSession(environment: Environment, look: LeaderLook, target: Target): Promise<readonly Finding[]> {
+  const { clock } = environment;
+  try {
+    const operator = await connect(environment, target, { timeoutMs: LOOK_MS, signal: look.signal });
+    try {
+      const askedAt = clock.now();
+      const { leader, cluster } = await operator.status({ signal: look.signal });
+      const there = leader.startedAt + leader.uptimeMs + (clock.now() - askedAt) / 2;
+      const who = `'${leader.node}' of the cluster '${cluster}', netmgr ${leader.version}, ${leader.state}`;
+      return [ok('session', `${who}, lets you in`), checkClock(there - clock.wallNow(), false)];
+    } finally {
+      await operator.stop();
+    }
+  } catch (thrown) {
+    const error = toNetworkError(thrown);
+    const next = error.hint ?? `netmgr doctor explain ${error.code}`;
+    return [fail('session', `${error.message} (${error.code})`, next)];
+  }
+}
+
+async function checkTls(
+  environment: Environment,
+  look: LeaderLook,
+  target: AddressTarget,
+): Promise<readonly Finding[]> {
+  const address = parseAddress(target.url.replace(/^wss:\/\//, ''));
+  if (address.kind !== 'tcp') return [];
+  const deadline = new AbortController();
+  const late = `no answer within ${LOOK_MS / 1000} s`;
+  const timer = environment.clock.setTimer(LOOK_MS, () => deadline.abort(new Error(late)));
+  const signal = AbortSignal.any([look.signal, deadline.signal]);
+  try {
+    const chain = await readLeaderChain(address, signal);
+    return [
+      ok('leader', `${target.url} speaks TLS 1.3`),
+      checkCertificate(chain, environment.clock.wallNow()),
+      checkFingerprint(chain, look, target),
+      await checkDate(environment, address, signal),
+    ];
+  } catch (thrown) {
+    if (look.signal.aborted) throw thrown;
+    const error = toNetworkError(thrown, 'CONNECTION_FAILED');
+    return [
+      fail('leader', error.message, error.hint ?? 'Is it running, and is no firewall between? netmgr status there.'),
+    ];
+  } finally {
+    timer.cancel();
+  }
+}
+
+function checkCertificate({ leaf }: LeaderChain, now: number): Finding {
+  try {
+    const cluster = checkLeaderCertificate(leaf, now);
+    const left = formatDuration(validityOf(leaf).notAfter - now);
+    return ok(
+      'certificate',
+      `of the leader of the cluster '${cluster}', good for ${left}; the leader renews it by itself`,
+    );
+  } catch (thrown) {
+    const error = toNetworkError(thrown);
+    return fail('certificate', error.message, error.hint);
+  }
+}
+
+/** Whether it is the leader that the token, the context or any key of this user was enrolled with. */
+function checkFingerprint({ chain }: LeaderChain, look: LeaderLook, { identity }: AddressTarget): Finding {
+  const shown = chain
+    .filter((certificate) => certificate.ca)
+    .map((certificate) => toBase32(fingerprintOf(certificate)));
+  const fingerprints = shown.join(', ') || 'none';
+  if (look.fingerprint !== undefined) {
+    const wanted = toBase32(look.fingerprint);
+    if (shown.includes(wanted)) return ok('fingerprint', `the token is of this leader's authority, ${wanted}`);
+    return fail(
+      'fingerprint',
+      `the token is of the authority ${wanted}, but the leader there shows ${fingerprints}`,
+      'The address or the token is that of another cluster; or somebody poses as the leader.',
+    );
+  }
+  const roots = identity === undefined ? storedRoots(look.state) : rootsIn(identity.directory);
+  const known = roots.map(readCertificate).filter((root) => root !== undefined);
+  if (known.some((root) => vouches(root, chain))) return ok('fingerprint', `known here: ${fingerprints}`);
+  if (identity === undefined) {
+    const next = "Compare it with 'netmgr ca show' on the leader's host, or give --token-file FILE.";
+    return warn('fingerprint', `no key of this user is enrolled there; its authority is ${fingerprints}`, next);
+  }
+  return fail(
+    'fingerprint',
+    `the leader there shows ${fingerprints}, which is not what this context was enrolled with`,
+    'Another leader answers there, it has lost its state, or somebody poses as it. Ask who runs it before you enrol again.',
+  );
+}
+
+/** Whether a root is in a chain, or has signed what is. The dial itself verifies more; here it is told what is known. */
+const vouches = (root: X509Certificate, chain: readonly X509Certificate[]): boolean =>
+  chain.some((certificate) => certificate.raw.equals(root.raw) || certificate.verify(root.publicKey));
+
+/** The clock of the leader, to the second, as its HTTP answers have it. */
+async function checkDate(
+  environment: Environment,
+  { host, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<Finding> {
+  try {
+    const date = await dateOf(host, port, signal);
+    const there = Date.parse(date ?? '');
+    if (Number.isNaN(there)) return warn('clock', 'the leader does not tell its time');
+    return checkClock(there - environment.clock.wallNow(), true);
+  } catch (error) {
+    return warn('clock', `the leader does not tell its time: ${messageOf(error)}`);
+  }
+}
+
+/** What answers is not believed anything but the time: no certificate is checked. */
+const dateOf = (host: string, port: number, signal: AbortSignal): Promise<string | undefined> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ host, port, method: 'GET', path: '/', agent: false, rejectUnauthorized: false, signal });
+    asked.once('response', (response) => {
+      resolve(response.headers.date);
+      response.resume();
+      asked.destroy();
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
