@@ -274,3 +274,16 @@ test('plain HTTP, browsers, other paths and other subprotocols get a short answe
   assert.equal(await statusOf({ ...upgrade, 'sec-websocket-protocol': 'netmgr.v2.json' }), 426);
   assert.equal(leader.network.counters.httpRefused, 4);
 });
+
+test('another protocol version is refused as such', async () => {
+  await using nodes = new Nodes();
+  const leader = await nodes.leader();
+  for (const v of [2, 0, '1', 1.5]) {
+    const stranger = new Stranger(nodes.webSocket(leader.port), 'w');
+    await once(stranger.socket, 'open');
+    stranger.say({ kind: 'control', type: 'hello', payload: helloPayload(), v });
+    await until(() => stranger.closeCode !== undefined, 'the close');
+    assert.equal(stranger.closeCode, 4426, `v ${JSON.stringify(v)}`);
+    assert.equal(stranger.error('hello')?.code, 'VERSION_MISMATCH');
+  }
+});

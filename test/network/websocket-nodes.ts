@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { SystemClock } from '../../src/base/clock.js';
 import { silentLog } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
@@ -24,6 +24,13 @@ export async function until(condition: () => boolean, what: string): Promise<voi
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/** Resolves when the socket is closed, whether by an error or not. */
+export const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 
 /** A network with what it has received and seen. */
 export class Node {
@@ -128,19 +135,29 @@ export class Nodes implements AsyncDisposable {
     return node;
   }
 
-  webSocket(port: number, subprotocol = 'netmgr.v1.json', headers: Record<string, string> = {}): WebSocket {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, [subprotocol], { headers, perMessageDeflate: false });
+  webSocket(port: number, options: ClientOptions = {}): WebSocket {
+    const scheme = options.ca === undefined ? 'ws' : 'wss';
+    const socket = new WebSocket(`${scheme}://127.0.0.1:${port}/`, ['netmgr.v1.json'], {
+      perMessageDeflate: false,
+      ...options,
+    });
     socket.on('error', () => {});
     this.#sockets.push(socket);
     return socket;
   }
 
   /** A hand-made peer that has said hello and was welcomed. */
-  async stranger(self: string, port: number): Promise<Stranger> {
-    const stranger = new Stranger(this.webSocket(port), self);
+  async stranger(self: string, port: number, options: ClientOptions = {}): Promise<Stranger> {
+    const stranger = await this.guest(self, port, options);
+    await until(() => stranger.messages.some(({ type }) => type === 'welcome'), 'the welcome');
+    return stranger;
+  }
+
+  /** A hand-made peer that has said hello. */
+  async guest(self: string, port: number, options: ClientOptions = {}): Promise<Stranger> {
+    const stranger = new Stranger(this.webSocket(port, options), self);
     await once(stranger.socket, 'open');
     stranger.say({ kind: 'control', type: 'hello', payload: helloPayload() });
-    await until(() => stranger.messages.some(({ type }) => type === 'welcome'), 'the welcome');
     return stranger;
   }
 

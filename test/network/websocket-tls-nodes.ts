@@ -52,7 +52,11 @@ export class ReplaceableTls implements ListenTls {
   }
 }
 
-export const issued = (authority: Authority, lifetimeMs?: number, now: number = NOW): ReturnType<Authority['issueLeaf']> =>
+export const issued = (
+  authority: Authority,
+  lifetimeMs?: number,
+  now: number = NOW,
+): ReturnType<Authority['issueLeaf']> =>
   authority.issueLeaf({ cluster: CLUSTER, leader: 'leader', names: [], now, lifetimeMs });
 
 /** Answers a challenge with what it sees of the channel; trusts one authority. */

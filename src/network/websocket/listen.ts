@@ -106,7 +106,7 @@ export class Listener {
     const isUnix = 'path' in options;
     const arrival = new Arrival(socket, isUnix ? 'unix' : this.#tls ? 'tls' : 'tcp');
     // A socket may fail before anything listens to it, and after everything has let go of it.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     const behindProxy = !isUnix && options.proxyProtocol === true;
     if (!isUnix && !behindProxy) arrival.locate(socket.remoteAddress ?? '', socket.remotePort ?? 0);
     if (!this.#parts.gate.enter(arrival, this.#parts.now())) return;
@@ -166,3 +166,5 @@ function listenError(options: ListenOptions, cause: NodeJS.ErrnoException): Netw
   const code = 'path' in options ? 'IO' : 'CONNECTION_FAILED';
   return new NetworkError(code, `cannot listen on ${where}: ${cause.message}`, { cause });
 }
+
+function ignore(): void {}

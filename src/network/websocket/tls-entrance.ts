@@ -65,15 +65,15 @@ export class TlsEntrance {
       ALPNProtocols: ['http/1.1'],
     });
     arrival.stream = stream;
-    let agreed = false;
-    // For as long as it lives: an error that nobody listens for would end the process. It is closed by then.
-    stream.on('error', () => {});
+    // For as long as it lives: an error that nobody listens for would end the process.
+    stream.on('error', ignore);
+    const onClose = (): void => {
+      if (!arrival.dropped) counters.tlsFailures += 1;
+    };
+    stream.once('close', onClose);
     stream.once('secure', () => {
-      agreed = true;
+      stream.off('close', onClose);
       if (!arrival.dropped) secured();
-    });
-    stream.once('close', () => {
-      if (!agreed && !arrival.dropped) counters.tlsFailures += 1;
     });
   }
 
@@ -92,3 +92,5 @@ function contextOf(tls: ListenTls): SecureContext {
     throw new NetworkError('INVALID_OPTION', `the certificate cannot be used: ${(cause as Error).message}`, { cause });
   }
 }
+
+function ignore(): void {}
