@@ -1,3 +1,4 @@
+import type { NetworkError } from '../../src/base/errors.js';
 import { silentLog } from '../../src/base/log.js';
 import type { Role } from '../../src/base/names.js';
 import type { MessageDraft, NetworkMessage } from '../../src/message/message.js';
@@ -15,6 +16,8 @@ interface PuppetOptions {
 /** A node that says what the test wants and nothing else: no heartbeats, no answers, ids of its own choice. */
 export class Puppet {
   readonly received: NetworkMessage[] = [];
+  /** Why it may not come back. */
+  refused: NetworkError | undefined;
   readonly #network: Network;
   readonly #stamp: Stamp;
 
@@ -33,15 +36,18 @@ export class Puppet {
       log: silentLog,
       stamp: this.#stamp,
     });
+    this.#network.onPeer((event) => {
+      if (event.type === 'refused') this.refused = event.error;
+    });
     this.#network.onMessage((message) => this.received.push(message));
   }
 
-  /** Connected when this resolves; gone at the end of the stage. */
+  /** Connected, or refused, when this resolves; gone at the end of the stage. */
   static async join(stage: Stage, self: string, options?: PuppetOptions): Promise<Puppet> {
     const puppet = new Puppet(stage, self, options);
     stage.adopt(() => puppet.#network.stop());
     await puppet.#network.start();
-    await stage.clock.runUntil(() => puppet.#network.upstream !== undefined, { limitMs: 1000 });
+    await stage.clock.runUntil(() => puppet.connected || puppet.refused !== undefined, { limitMs: 1000 });
     return puppet;
   }
 

@@ -3,7 +3,7 @@ import { VirtualClock } from '../../src/base/virtual-clock.js';
 import type { Handler } from '../../src/manager/handler.js';
 import { InMemoryNetwork } from '../../src/network/memory/in-memory-network.js';
 import { Collaborator, type CollaboratorOptions } from '../../src/role/collaborator.js';
-import { Leader } from '../../src/role/leader.js';
+import { Leader, type LeaderOptions } from '../../src/role/leader.js';
 import { Operator } from '../../src/role/operator.js';
 
 /** A whole cluster in one process on virtual time; everything it makes is stopped by `close`. */
@@ -14,13 +14,13 @@ export class Stage implements AsyncDisposable {
   readonly #stops: (() => Promise<void>)[] = [];
   #made = 0;
 
-  async leader(options: { readonly name?: string; readonly handlers?: readonly Handler[] } = {}): Promise<Leader> {
+  async leader(options: Partial<LeaderOptions> = {}): Promise<Leader> {
     const leader = new Leader({
       ...this.#common(),
-      name: options.name ?? 'leader',
+      name: 'leader',
       cluster: 'test',
       network: this.hub.factory({ listen: true }),
-      handlers: options.handlers,
+      ...options,
     });
     this.#stops.push(() => leader.stop());
     await leader.start();
@@ -31,11 +31,10 @@ export class Stage implements AsyncDisposable {
   async collaborator(
     name: string,
     handlers: readonly Handler[] = [],
-    options: Partial<CollaboratorOptions> & { readonly wait?: boolean; readonly listen?: boolean } = {},
+    options: Partial<CollaboratorOptions> & { wait?: boolean; listen?: boolean; maySubmit?: boolean } = {},
   ): Promise<Collaborator> {
-    const { wait = true, ...rest } = options;
-    const { listen = false } = options;
-    const network = this.hub.factory({ dial: 'leader', listen });
+    const { wait = true, listen = false, maySubmit = true, ...rest } = options;
+    const network = this.hub.factory({ dial: 'leader', listen, maySubmit });
     const collaborator = new Collaborator({ ...this.#common(), name, network, handlers, ...rest });
     this.#stops.push(() => collaborator.stop());
     await collaborator.start();
