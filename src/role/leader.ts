@@ -163,9 +163,16 @@ export class Leader implements AsyncDisposable {
   }
 
   status(): ClusterStatus {
-    const { cluster } = this.#options;
+    const { cluster, security } = this.#options;
     const { table } = this.#roster;
-    return takeSnapshot({ cluster, table, leader: this.#leaderStatus(), network: this.#network, clock: this.#clock });
+    return takeSnapshot({
+      cluster,
+      table,
+      leader: this.#leaderStatus(),
+      network: this.#network,
+      clock: this.#clock,
+      device: (node) => security?.devices.byName(node)?.id,
+    });
   }
 
   /** @returns whether there was one */
@@ -190,12 +197,15 @@ export class Leader implements AsyncDisposable {
       if (wrong) return Promise.reject(wrong);
       return this.#relay.ask({ ...draft, to, ttl: timeoutMs }, signal).then(payloadOf) as Promise<OutputOf<D>>;
     }
+    const idle = this.#relay.idle(to);
+    if (idle) return Promise.reject(idle);
     return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
   }
 
   /** One way, to a node or, by default, to whichever is best. */
   emit(type: string, payload?: unknown, options: EmitOptions = {}): SendOutcome {
     const { to = ANYONE, priority, component } = options;
+    if (this.#relay.idle(to)) return 'UNREACHABLE';
     return this.#desk.emit({ type, payload, priority, component, to });
   }
 

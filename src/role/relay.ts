@@ -80,6 +80,12 @@ export class Relay {
     return true;
   }
 
+  /** Why a node that is connected takes no work. */
+  idle(node: NodeId): NetworkError | undefined {
+    const peer = this.#parts.manager().network.peers.get(node);
+    return peer === undefined || peer.role === 'collaborator' ? undefined : idleError(peer);
+  }
+
   /** The asker gave up. @returns false if the request is not on its way to anybody */
   cancel(id: string, peer: NodeId): boolean {
     const controller = this.#live.get(keyOf(peer, id));
@@ -135,8 +141,7 @@ export class Relay {
     const manager = this.#parts.manager();
     const peer = manager.network.peers.get(target);
     if (!peer) throw new NetworkError('UNREACHABLE', this.#parts.absence(target), { node: target });
-    const idle = idleError(peer);
-    if (idle) throw idle;
+    if (peer.role !== 'collaborator') throw idleError(peer);
     const startedAt = clock.now();
     let tookMs: number | undefined;
     balancer.started(target);
@@ -228,8 +233,8 @@ export class Relay {
     }
     const target = to === ANYONE ? this.#parts.balancer.pick(message.type) : to;
     if (target === undefined && manager.dispatcher.has(message.type)) return false;
-    const peer = target === undefined ? undefined : network.peers.get(target);
-    const outcome = peer && !idleError(peer) ? network.send({ ...message, to: peer.node }) : 'UNREACHABLE';
+    const outcome =
+      target === undefined || this.idle(target) ? 'UNREACHABLE' : network.send({ ...message, to: target });
     if (outcome !== 'queued') this.counters.dropped += 1;
     return true;
   }
@@ -253,10 +258,8 @@ export interface AskDraft {
 }
 
 /** Work, and what it carries, goes to collaborators alone: operators take none, and observers may not see it. */
-export function idleError({ node, role }: Peer): NetworkError | undefined {
-  if (role === 'collaborator') return undefined;
-  return new NetworkError('NO_HANDLER', `${node} is an ${role}, which takes no work`, { node });
-}
+const idleError = ({ node, role }: Peer): NetworkError =>
+  new NetworkError('NO_HANDLER', `${node} is an ${role}, which takes no work`, { node });
 
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;
 

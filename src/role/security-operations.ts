@@ -40,6 +40,8 @@ export interface AuthorityView {
 
 /** A key that may hold sessions, as far as a leader has to know it. */
 interface EnrolledDevice {
+  /** Of the key, for people. */
+  readonly id?: string | undefined;
   readonly name: NodeId;
   readonly evictedAt?: number | undefined;
 }

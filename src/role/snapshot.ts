@@ -11,6 +11,8 @@ interface SnapshotParts {
   readonly table: Membership;
   readonly network: Network;
   readonly clock: Clock;
+  /** Public id of a node's key. */
+  readonly device: (node: NodeId) => string | undefined;
 }
 
 /** The cluster as the leader sees it now. */
@@ -29,7 +31,7 @@ export function aboutItself(status: ClusterStatus, node: NodeId): ClusterStatus 
   return { ...status, leader: { ...status.leader, counters: {} }, counts, nodes };
 }
 
-function nodeStatus(member: Member, { network, clock }: SnapshotParts): NodeStatus {
+function nodeStatus(member: Member, { network, clock, device }: SnapshotParts): NodeStatus {
   const now = clock.now();
   const wallNow = clock.wallNow();
   const traffic = network.peers.get(member.node)?.traffic;
@@ -49,6 +51,7 @@ function nodeStatus(member: Member, { network, clock }: SnapshotParts): NodeStat
     pid: member.pid,
     joinedAt: wallOf(member.joinedAt),
     lastSeenAt: wallOf(member.lastFrameAt),
+    device: device(member.node) ?? null,
     messages: { in: traffic?.messagesIn ?? 0, out: traffic?.messagesOut ?? 0, errors: traffic?.errors ?? 0 },
     bytes: { in: traffic?.bytesIn ?? 0, out: traffic?.bytesOut ?? 0 },
   };

@@ -44,6 +44,8 @@ export interface NodeStatus {
   readonly pid: number;
   readonly joinedAt: number;
   readonly lastSeenAt: number;
+  /** Public id of the key that it proves itself by; null where there are no keys. */
+  readonly device: string | null;
   readonly messages: { readonly in: number; readonly out: number; readonly errors: number };
   readonly bytes: { readonly in: number; readonly out: number };
 }
