@@ -138,6 +138,7 @@ export async function createLeader(options: CreateLeaderOptions = {}): Promise<L
       network: options.network ?? overWebSocket,
       handlers: options.handlers,
       address: () => advertised(options, portOf(bound)) ?? addressOf(bound, security),
+      localAddress: () => localAddressOf(options, bound, security),
       security,
     });
     await started(leader, options.signal);
@@ -290,6 +291,18 @@ function addressOf(network: WebSocketNetwork | undefined, security: LeaderSecuri
   const bound = network?.boundAddresses.get(TCP);
   if (!bound || !('port' in bound)) return '';
   return `${security ? 'wss' : 'ws'}://${formatHostPort(bound.host, bound.port)}`;
+}
+
+/** Where nodes on the leader's own host dial, whatever the others are told: behind a proxy, as they do. */
+function localAddressOf(
+  options: CreateLeaderOptions,
+  network: WebSocketNetwork | undefined,
+  security: LeaderSecurity | undefined,
+): string {
+  const port = portOf(network);
+  if (options.listen?.proxyProtocol) return advertised(options, port) ?? addressOf(network, security);
+  if (!WILDCARDS.has(options.listen?.host ?? DEFAULT_HOST)) return addressOf(network, security);
+  return `${security ? 'wss' : 'ws'}://${formatHostPort(DEFAULT_HOST, port)}`;
 }
 
 function checkName(field: string, name: string): string {

@@ -28,6 +28,7 @@ function nodeStatus(parts: Partial<NodeStatus> = {}): NodeStatus {
     pid: 4712,
     joinedAt: 1_763_630_001_000,
     lastSeenAt: 1_763_630_060_000,
+    device: null,
     messages: { in: 120, out: 118, errors: 0 },
     bytes: { in: 40_210, out: 39_800 },
     ...parts,

@@ -67,7 +67,7 @@ test('one pasted line joins from another host; the token is gone from the comman
   assert.ok(!said.includes(secretOf(token)));
   const again = await sandbox.join('first', [address], { env });
   assert.doesNotMatch(again.stderr, /nmtk|token/);
-  assert.match((await sandbox.run(['nodes', 'show', 'first'])).stdout, /status +alive/);
+  assert.match((await sandbox.run(['nodes', 'show', 'first'])).stdout, /status +alive\n[\s\S]*\nkey +[a-z2-7]{10}\n/);
   await stop(again);
   const stored = readdirSync(env.NETMGR_STATE_DIR, { recursive: true, encoding: 'utf8', withFileTypes: true });
   for (const entry of stored.filter((each) => each.isFile())) {
@@ -288,7 +288,11 @@ test('doctor tells a leader by its fingerprint, and whether a token fits it', as
   assert.equal(here.code, 0, here.stdout);
   const { healthy, checks } = JSON.parse(here.stdout) as { healthy: boolean; checks: { check: string }[] };
   assert.equal(healthy, true);
-  assert.ok(checks.some(({ check }) => check === 'session'));
+  for (const each of ['session', 'address'])
+    assert.ok(
+      checks.some(({ check }) => check === each),
+      each,
+    );
   for (const { stdout, stderr } of [fits, differs])
     assert.doesNotMatch(stdout + stderr, new RegExp(secretOf(readFileSync(token, 'utf8'))));
 });

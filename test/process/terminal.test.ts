@@ -53,7 +53,21 @@ describe('on a terminal', { skip: noTerminal }, () => {
   });
 
   test('the help of every command fits 60 columns', async () => {
-    for (const page of ['', 'lead', 'join', 'status', 'call', 'emit', 'map', 'nodes', 'config', 'config context']) {
+    const pages = [
+      '',
+      'lead',
+      'join',
+      'status',
+      'call',
+      'emit',
+      'map',
+      'nodes',
+      'nodes evict',
+      'invite',
+      'invite create',
+    ];
+    pages.push('ca', 'ca rotate', 'doctor', 'doctor explain', 'config', 'config context', 'config context add');
+    for (const page of pages) {
       const { code, stdout } = await on(60, [...page.split(' ').filter(Boolean), '--help']);
       assert.equal(code, 0);
       // Examples are to be copied: they are never broken.

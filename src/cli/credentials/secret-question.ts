@@ -17,8 +17,9 @@ interface Keyboard extends Readable {
  */
 export async function askSecret(environment: Environment, question: string): Promise<string> {
   const keyboard: Keyboard = environment.stdin;
-  environment.stderr.write(question);
+  // First of all: what is typed as soon as the question is there must not be shown.
   keyboard.setRawMode?.(true);
+  environment.stderr.write(question);
   try {
     return await readAnswer(keyboard);
   } finally {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
-import { messageOf, toNetworkError } from '../../base/errors.js';
+import { messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
 import { parseAddress } from '../../network/address.js';
 import { toBase32 } from '../../security/base32.js';
 import { checkLeaderCertificate } from '../../security/certificate-check.js';
@@ -29,41 +29,70 @@ export interface LeaderLook {
 /** The way to the leader that is meant: address, TLS, certificate, fingerprint, clock, and whether it lets us in. */
 export async function checkLeader(environment: Environment, look: LeaderLook): Promise<readonly Finding[]> {
   const { target } = look;
-  if (target.kind === 'socket') return checkOwnLeader(environment, look, target);
-  if (target.url.startsWith('unix:')) return checkSession(environment, look, target);
+  if (target.kind === 'socket') return checkOwnLeader(environment, look);
+  if (target.url.startsWith('unix:')) return (await openSession(environment, look)).findings;
   if (target.plaintext) return [warn('leader', `${target.url} is plaintext: nobody there is authenticated`)];
   const seen = await checkTls(environment, look, target);
-  return target.identity === undefined ? seen : [...seen, ...(await checkSession(environment, look, target))];
+  return target.identity === undefined ? seen : [...seen, ...(await openSession(environment, look)).findings];
 }
 
-async function checkOwnLeader(environment: Environment, look: LeaderLook, target: Target): Promise<readonly Finding[]> {
+async function checkOwnLeader(environment: Environment, look: LeaderLook): Promise<readonly Finding[]> {
   const owner = lockOwner(leaderDirectory(look.state));
   if (owner === undefined) {
     return [
       ok('leader', "no leader runs on this host; '--leader HOST:PORT' looks at another, '--context NAME' as well"),
     ];
   }
-  return checkSession(environment, look, target);
+  const { findings, address, fingerprint } = await openSession(environment, look);
+  if (address === undefined || fingerprint === undefined) return findings;
+  return [...findings, ...(await checkOwnAddress(environment, look, { address, fingerprint }))];
+}
+
+/** Whether the address that the others are told leads to this very leader, as far as that can be seen from here. */
+async function checkOwnAddress(
+  environment: Environment,
+  look: LeaderLook,
+  own: { readonly address: string; readonly fingerprint: string },
+): Promise<readonly Finding[]> {
+  const { address, fingerprint } = own;
+  const next = "'netmgr lead --advertise ADDR' tells them another.";
+  const chain = await reach(environment, address, look.signal);
+  if ('level' in chain) return [warn('address', `${address}, which others are told, is not reached from here`, next)];
+  const certificate = checkCertificate(chain, environment.clock.wallNow());
+  if (authoritiesOf(chain).includes(fingerprint)) {
+    return [ok('address', `${address}, which others are told, leads to this leader`), certificate];
+  }
+  return [fail('address', `${address}, which others are told, leads to another leader`, next)];
+}
+
+interface Session {
+  readonly findings: readonly Finding[];
+  /** What others are told. */
+  readonly address?: string | undefined;
+  /** Of the leader's authority, if it has one. */
+  readonly fingerprint?: string | undefined;
 }
 
 /** A session with the leader, as commands have it. */
-async function checkSession(environment: Environment, look: LeaderLook, target: Target): Promise<readonly Finding[]> {
+async function openSession(environment: Environment, { target, signal }: LeaderLook): Promise<Session> {
   const { clock } = environment;
   try {
-    const operator = await connect(environment, target, { timeoutMs: LOOK_MS, signal: look.signal });
+    const operator = await connect(environment, target, { timeoutMs: LOOK_MS, signal });
     try {
       const askedAt = clock.now();
-      const { leader, cluster } = await operator.status({ signal: look.signal });
+      const { leader, cluster } = await operator.status({ signal });
       const there = leader.startedAt + leader.uptimeMs + (clock.now() - askedAt) / 2;
       const who = `'${leader.node}' of the cluster '${cluster}', netmgr ${leader.version}, ${leader.state}`;
-      return [ok('session', `${who}, lets you in`), checkClock(there - clock.wallNow(), false)];
+      const findings = [ok('session', `${who}, lets you in`), checkClock(there - clock.wallNow(), false)];
+      if (target.kind !== 'socket' || !leader.address.startsWith('wss:')) return { findings };
+      return { findings, address: leader.address, fingerprint: (await operator.authority()).fingerprint };
     } finally {
       await operator.stop();
     }
   } catch (thrown) {
     const error = toNetworkError(thrown);
     const next = error.hint ?? `netmgr doctor explain ${error.code}`;
-    return [fail('session', `${error.message} (${error.code})`, next)];
+    return { findings: [fail('session', `${error.message} (${error.code})`, next)] };
   }
 }
 
@@ -72,30 +101,43 @@ async function checkTls(
   look: LeaderLook,
   target: AddressTarget,
 ): Promise<readonly Finding[]> {
-  const address = parseAddress(target.url.replace(/^wss:\/\//, ''));
-  if (address.kind !== 'tcp') return [];
+  const chain = await reach(environment, target.url, look.signal);
+  if ('level' in chain) return [chain];
+  return [
+    ok('leader', `${target.url} speaks TLS 1.3`),
+    checkCertificate(chain, environment.clock.wallNow()),
+    checkFingerprint(chain, look, target),
+    await checkDate(environment, target.url, look.signal),
+  ];
+}
+
+/** What is shown by whoever listens there, or why nothing is. */
+async function reach(environment: Environment, url: string, signal: AbortSignal): Promise<LeaderChain | Finding> {
   const deadline = new AbortController();
   const late = `no answer within ${LOOK_MS / 1000} s`;
   const timer = environment.clock.setTimer(LOOK_MS, () => deadline.abort(new Error(late)));
-  const signal = AbortSignal.any([look.signal, deadline.signal]);
   try {
-    const chain = await readLeaderChain(address, signal);
-    return [
-      ok('leader', `${target.url} speaks TLS 1.3`),
-      checkCertificate(chain, environment.clock.wallNow()),
-      checkFingerprint(chain, look, target),
-      await checkDate(environment, address, signal),
-    ];
+    return await readLeaderChain(placeOf(url), AbortSignal.any([signal, deadline.signal]));
   } catch (thrown) {
-    if (look.signal.aborted) throw thrown;
-    const error = toNetworkError(thrown, 'CONNECTION_FAILED');
-    return [
-      fail('leader', error.message, error.hint ?? 'Is it running, and is no firewall between? netmgr status there.'),
-    ];
+    if (signal.aborted) throw thrown;
+    const { message, hint } = toNetworkError(thrown, 'CONNECTION_FAILED');
+    const next = hint ?? 'Is it running, and is no firewall between? netmgr status on its host.';
+    return fail('leader', message.includes(placeText(url)) ? message : `${url}: ${message}`, next);
   } finally {
     timer.cancel();
   }
 }
+
+const placeText = (url: string): string => url.replace(/^wss:\/\//, '');
+
+function placeOf(url: string): { readonly host: string; readonly port: number } {
+  const address = parseAddress(placeText(url));
+  if (address.kind === 'tcp') return address;
+  throw new NetworkError('INVALID_OPTION', `${url} is not the address of a TLS port`);
+}
+
+const authoritiesOf = (chain: LeaderChain): readonly string[] =>
+  chain.chain.filter((certificate) => certificate.ca).map((certificate) => toBase32(fingerprintOf(certificate)));
 
 function checkCertificate({ leaf }: LeaderChain, now: number): Finding {
   try {
@@ -112,10 +154,8 @@ function checkCertificate({ leaf }: LeaderChain, now: number): Finding {
 }
 
 /** Whether it is the leader that the token, the context or any key of this user was enrolled with. */
-function checkFingerprint({ chain }: LeaderChain, look: LeaderLook, { identity }: AddressTarget): Finding {
-  const shown = chain
-    .filter((certificate) => certificate.ca)
-    .map((certificate) => toBase32(fingerprintOf(certificate)));
+function checkFingerprint(chain: LeaderChain, look: LeaderLook, { identity }: AddressTarget): Finding {
+  const shown = authoritiesOf(chain);
   const fingerprints = shown.join(', ') || 'none';
   if (look.fingerprint !== undefined) {
     const wanted = toBase32(look.fingerprint);
@@ -128,7 +168,7 @@ function checkFingerprint({ chain }: LeaderChain, look: LeaderLook, { identity }
   }
   const roots = identity === undefined ? storedRoots(look.state) : rootsIn(identity.directory);
   const known = roots.map(readCertificate).filter((root) => root !== undefined);
-  if (known.some((root) => vouches(root, chain))) return ok('fingerprint', `known here: ${fingerprints}`);
+  if (known.some((root) => vouches(root, chain.chain))) return ok('fingerprint', `known here: ${fingerprints}`);
   if (identity === undefined) {
     const next = "Compare it with 'netmgr ca show' on the leader's host, or give --token-file FILE.";
     return warn('fingerprint', `no key of this user is enrolled there; its authority is ${fingerprints}`, next);
@@ -145,24 +185,26 @@ const vouches = (root: X509Certificate, chain: readonly X509Certificate[]): bool
   chain.some((certificate) => certificate.raw.equals(root.raw) || certificate.verify(root.publicKey));
 
 /** The clock of the leader, to the second, as its HTTP answers have it. */
-async function checkDate(
-  environment: Environment,
-  { host, port }: { readonly host: string; readonly port: number },
-  signal: AbortSignal,
-): Promise<Finding> {
+async function checkDate(environment: Environment, url: string, signal: AbortSignal): Promise<Finding> {
+  const deadline = new AbortController();
+  const timer = environment.clock.setTimer(LOOK_MS, () => deadline.abort(new Error('no answer')));
   try {
-    const date = await dateOf(host, port, signal);
-    const there = Date.parse(date ?? '');
+    const there = Date.parse((await dateOf(placeOf(url), AbortSignal.any([signal, deadline.signal]))) ?? '');
     if (Number.isNaN(there)) return warn('clock', 'the leader does not tell its time');
     return checkClock(there - environment.clock.wallNow(), true);
   } catch (error) {
     return warn('clock', `the leader does not tell its time: ${messageOf(error)}`);
+  } finally {
+    timer.cancel();
   }
 }
 
-/** What answers is not believed anything but the time: no certificate is checked. */
-const dateOf = (host: string, port: number, signal: AbortSignal): Promise<string | undefined> =>
-  new Promise((resolve, reject) => {
+/** What answers is believed nothing but the time: no certificate is checked. */
+function dateOf(
+  { host, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
     const asked = request({ host, port, method: 'GET', path: '/', agent: false, rejectUnauthorized: false, signal });
     asked.once('response', (response) => {
       resolve(response.headers.date);
@@ -172,3 +214,4 @@ const dateOf = (host: string, port: number, signal: AbortSignal): Promise<string
     asked.on('error', reject);
     asked.end();
   });
+}

@@ -20,7 +20,10 @@ export function narrate(log: Log, event: LeaderEvent): void {
       if (!isTold(event.attempt)) return;
       const { address, attempt, error } = event;
       const retryIn = formatDuration(event.retryInMs);
-      log.warn({ address, attempt, code: error.code }, `the leader cannot be reached; retrying in ${retryIn}`);
+      log.warn(
+        { address, attempt, code: error.code, why: error.message },
+        `the leader cannot be reached; retrying in ${retryIn}`,
+      );
       return;
     }
     case 'refused':

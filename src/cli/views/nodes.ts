@@ -65,6 +65,7 @@ export function renderNode(node: NodeStatus, look: TableLook): string {
       ['loop lag', formatMilliseconds(node.loopLagMs)],
       ['messages', `${node.messages.in} in, ${node.messages.out} out, ${node.messages.errors} errors`],
       ['bytes', `${formatSize(node.bytes.in)} in, ${formatSize(node.bytes.out)} out`],
+      ['key', node.device ?? ''],
       ['version', node.version],
       ['pid', String(node.pid)],
     ],
