@@ -13,7 +13,7 @@ export const configDirFlag: Flag<string | undefined> = valueFlag({
 export const stateDirFlag: Flag<string | undefined> = valueFlag({
   name: 'state-dir',
   placeholder: 'DIR',
-  description: 'where sockets and locks are; taken as it is',
+  description: 'where keys, sockets and locks are; taken as it is',
   setting: 'state-dir',
   fallbackText: "the platform's place for state, then the cluster's name",
   parse: plainText,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { nameOfHost } from '../../src/cli/join/node-names.js';
 import { assertNothingLeft } from '../leaks.js';
 import { assertTame, type Exit, jsonLines, type LeaderProcess, type Program, Sandbox } from './harness.js';
 import { noTerminal, onTerminal } from './terminal.js';
@@ -75,6 +77,21 @@ test('one pasted line joins from another host; the token is gone from the comman
     assert.equal(statSync(path).mode & 0o777, 0o600, path);
     assert.ok(!readFileSync(path, 'latin1').includes(secretOf(token)), path);
   }
+});
+
+test('a node whose host name was taken comes back under the name that it got', async () => {
+  const env = elsewhere('second');
+  const taken = await sandbox.join(nameOfHost(hostname()), [address], {
+    env: { ...elsewhere('taken'), NETMGR_TOKEN: await invite() },
+  });
+  const second = sandbox.start(['join', address], { env: { ...env, NETMGR_TOKEN: await invite() } });
+  await second.said(/"msg":"joined"/);
+  await stop(second);
+  const again = sandbox.start(['join', address], { env });
+  await again.said(/"msg":"joined"/);
+  const { stdout } = await sandbox.run(['status', `${nameOfHost(hostname())}-2`]);
+  assert.match(stdout, /status +alive/);
+  await Promise.all([stop(again), stop(taken)]);
 });
 
 test('a token comes by environment, file or stdin; handlers do not see it, and a file that others may read is told', async () => {

@@ -14,6 +14,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
       'no leader runs at that address, or it listens on loopback only (--bind 127.0.0.1)',
       'a firewall between the two hosts, or a port that is not 7700',
       'one side speaks TLS and the other plaintext (ws:// or --plaintext)',
+      'the leader runs with --behind-proxy, and is dialled past its proxy',
     ],
     next: [
       "on the leader's host: netmgr status",

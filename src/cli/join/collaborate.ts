@@ -16,7 +16,7 @@ import { watchStopSignals } from '../stop-signals.js';
 import type { Target } from '../target.js';
 import { narrate } from './narrate.js';
 import type { NodeNames } from './node-names.js';
-import { findWay, hasMoved, type Way } from './way.js';
+import { findWay, hasMoved, isEnrolled, type Way } from './way.js';
 
 /** What one `join` is to do, as its flags say. */
 export interface JoinPlan {
@@ -44,7 +44,7 @@ const DRAIN_MS = 30_000;
  * @throws CommandError (78) if the name is in use, (69) if --retry-for ran out; NetworkError why it was refused
  */
 export async function collaborate(environment: Environment, plan: JoinPlan): Promise<void> {
-  for (const name of plan.names.candidates) {
+  for (const name of inOrder(plan)) {
     const directory = nodeDirectory(plan.state, name);
     makePrivateDirectory(environment, directory);
     requireSafeDirectory(environment, plan.state);
@@ -62,6 +62,14 @@ export async function collaborate(environment: Environment, plan: JoinPlan): Pro
     plan.log.info({ name }, 'the name is in use in this cluster; trying the next');
   }
   throw configurationError('no name is free', 'Choose one with --name.');
+}
+
+/** Names under which this node can come back come first, unless a token says that it is to be enrolled now. */
+function inOrder({ names, token, state }: JoinPlan): readonly string[] {
+  const all = [...names.candidates];
+  if (names.given || token !== undefined) return all;
+  const known = new Set(all.filter((name) => isEnrolled(nodeDirectory(state, name))));
+  return [...known, ...all.filter((name) => !known.has(name))];
 }
 
 /** @returns 'name-in-use' if there is another name to try */
@@ -177,7 +185,7 @@ async function takePart(
 }
 
 async function prepare(environment: Environment, plan: JoinPlan, { name, scripts, way }: Part): Promise<Collaborator> {
-  const { prepareCollaborator } = await import('../../compose.js');
+  const { prepareCollaborator } = await import('../../compose/collaborator.js');
   const socketPath = nodeSocket(environment, plan.state, name);
   makePrivateDirectory(environment, dirname(socketPath));
   const { cluster, tags, slots, log, retryForMs } = plan;

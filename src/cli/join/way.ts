@@ -61,7 +61,7 @@ export async function findWay(environment: Environment, parts: WayParts): Promis
 }
 
 /** Whether a leader has taken the key in this directory in. */
-const isEnrolled = (directory: string): boolean => existsSync(join(directory, 'cluster.json'));
+export const isEnrolled = (directory: string): boolean => existsSync(join(directory, 'cluster.json'));
 
 function requireCollaborator(given: TakenToken | undefined): void {
   if (given === undefined || given.token.role === 'collaborator') return;
