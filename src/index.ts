@@ -11,17 +11,11 @@ export type { Log } from './base/log.js';
 export type { NodeId, Role } from './base/names.js';
 export type { Random } from './base/random.js';
 export { VERSION } from './base/version.js';
-export {
-  type CommonOptions,
-  type ConnectOperatorOptions,
-  type CreateCollaboratorOptions,
-  type CreateLeaderOptions,
-  connectOperator,
-  createCollaborator,
-  createLeader,
-  type JoinOptions,
-  type ListenAt,
-} from './compose.js';
+export { type CreateCollaboratorOptions, createCollaborator } from './compose/collaborator.js';
+export type { CommonOptions } from './compose/common.js';
+export type { JoinOptions } from './compose/join.js';
+export { type CreateLeaderOptions, createLeader, type ListenAt } from './compose/leader.js';
+export { type ConnectOperatorOptions, connectOperator } from './compose/operator.js';
 export {
   defineMessage,
   type HandleMethod,

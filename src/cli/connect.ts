@@ -1,6 +1,6 @@
 import { type NetworkError, toNetworkError } from '../base/errors.js';
 import { letters } from '../base/random.js';
-import type { ConnectOperatorOptions } from '../compose.js';
+import type { ConnectOperatorOptions } from '../compose/operator.js';
 import type { OperatorApi } from '../role/operator-api.js';
 import type { Environment } from './environment.js';
 import { asConfiguration, CommandError, configurationError, EXIT } from './exit-codes.js';
@@ -24,7 +24,7 @@ export interface ConnectOptions {
  */
 export async function connect(environment: Environment, target: Target, options: ConnectOptions): Promise<OperatorApi> {
   requireTrusted(environment, target);
-  const { connectOperator } = await import('../compose.js');
+  const { connectOperator } = await import('../compose/operator.js');
   const how = { ...wayTo(environment, target, options.token), clock: environment.clock, random: environment.random };
   const deadline = new AbortController();
   const timer = environment.clock.setTimer(options.timeoutMs, () => deadline.abort());

@@ -21,7 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   security: ['base', 'message', 'network'],
   manager: ['base', 'message', 'traffic', 'membership', 'network'],
   role: ['base', 'message', 'traffic', 'membership', 'network', 'manager'],
-  cli: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role'],
+  compose: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role'],
+  cli: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role', 'compose'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 const PURE = ['base', 'message', 'traffic', 'membership'];
@@ -68,7 +69,7 @@ for (const from of FOLDERS) {
     probe(`${from}/to-${to}.ts`, `export type { Thing } from '../${to}/thing.js';`, rule);
     probe(`${from}/deep/to-${to}.ts`, `export type { Thing } from '../../${to}/thing.js';`, rule);
   }
-  for (const entry of ['index', 'compose', 'testing']) {
+  for (const entry of ['index', 'testing']) {
     const rule = from === 'cli' && entry !== 'testing' ? undefined : IMPORTS;
     probe(`${from}/to-${entry}.ts`, `export type { Thing } from '../${entry}.js';`, rule);
     probe(`${from}/deep/to-${entry}.ts`, `export type { Thing } from '../../${entry}.js';`, rule);

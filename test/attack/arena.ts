@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { SystemClock } from '../../src/base/clock.js';
-import { createCollaborator, createLeader } from '../../src/compose.js';
+import { createCollaborator, createLeader } from '../../src/index.js';
 import { type Handler, handle } from '../../src/manager/handler.js';
 import type { WebSocketLimits } from '../../src/network/websocket/options.js';
 import type { Collaborator } from '../../src/role/collaborator.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import { createCollaborator } from '../../src/compose.js';
+import { createCollaborator } from '../../src/index.js';
 import { assertNothingLeft } from '../leaks.js';
 import { until } from '../network/websocket-nodes.js';
 import { Arena } from './arena.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
-import { connectOperator, createCollaborator, createLeader } from '../../src/compose.js';
+import { connectOperator, createCollaborator, createLeader } from '../../src/index.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Arena } from './arena.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
-import { createCollaborator, createLeader } from '../../src/compose.js';
+import { createCollaborator, createLeader } from '../../src/index.js';
 import { type Handler, handle } from '../../src/manager/handler.js';
 import type { Collaborator } from '../../src/role/collaborator.js';
 import type { Leader } from '../../src/role/leader.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { deferred } from '../../src/base/deferred.js';
-import { createCollaborator, createLeader } from '../../src/compose.js';
+import { createCollaborator, createLeader } from '../../src/index.js';
 import { handle } from '../../src/manager/handler.js';
 import { assertNothingLeft } from '../leaks.js';
 

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { NetworkError } from '../../src/base/errors.js';
 import type { Role } from '../../src/base/names.js';
-import { createCollaborator, createLeader } from '../../src/compose.js';
+import { createCollaborator, createLeader } from '../../src/index.js';
 import { type Handler, handle } from '../../src/manager/handler.js';
 import type { Authenticator } from '../../src/network/authenticator.js';
 import { LoopbackAuthenticator } from '../../src/network/loopback-authenticator.js';

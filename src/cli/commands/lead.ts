@@ -146,7 +146,7 @@ interface LeaderParts {
 }
 
 async function startLeader(environment: Environment, invocation: Invocation, parts: LeaderParts): Promise<Leader> {
-  const { createLeader } = await import('../../compose.js');
+  const { createLeader } = await import('../../compose/leader.js');
   const { bind, directory, log, signal, socketPath } = parts;
   const { clock, random, interfaces } = environment;
   const plaintext = invocation.value(plaintextFlag);
