@@ -43,7 +43,8 @@ export function readLeaderChain(
     const end = (settle: () => void) => {
       signal.removeEventListener('abort', onAbort);
       settle();
-      socket.destroy();
+      // What TLS itself has still to say goes out first, so that the leader does not see a handshake that failed.
+      socket.destroySoon();
     };
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('secureConnect', () => {
