@@ -1,16 +1,15 @@
 import type { Clock } from '../base/clock.js';
 import type { DeadlineWheel } from '../base/deadline-wheel.js';
 import { type Deferred, deferred } from '../base/deferred.js';
-import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
+import { messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { type NodeId, RESERVED_PREFIX } from '../base/names.js';
-import { IdMap } from '../message/id-map.js';
 import type { NetworkMessage } from '../message/message.js';
-import { payloadOf } from '../message/raw-payload.js';
+import { execute, handlerError, isPromise } from './execution.js';
 import type { Handler } from './handler.js';
 import { Invocation, type Workplace } from './invocation.js';
 import { Lane } from './lane.js';
-import { validate } from './schema.js';
+import { LiveRequests } from './live-requests.js';
 
 export interface DispatcherCounters {
   handled: number;
@@ -26,20 +25,6 @@ export interface DispatcherCounters {
 
 /** How an answer leaves. */
 export type Reply = (request: NetworkMessage, kind: 'response' | 'error', payload: unknown) => void;
-
-/** What a handler's own throw may say to the caller beside HANDLER_FAILED. */
-const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
-  'HANDLER_FAILED',
-  'HANDLER_RETRY',
-  'INVALID_MESSAGE',
-  'INVALID_PAYLOAD',
-  'IO',
-  'NAME_IN_USE',
-  'NOT_ALLOWED',
-  'NO_HANDLER',
-  'NO_TARGET',
-  'OVERLOADED',
-]);
 
 interface DispatcherParts {
   readonly node: NodeId;
@@ -57,8 +42,7 @@ export class Dispatcher implements Workplace {
   readonly #wheel: DeadlineWheel;
   readonly #reply: Reply;
   readonly #lanes = new Map<string, Lane<Invocation>>();
-  /** Requests that are running or waiting, by the peer that handed them to us: an id is unique for its sender only. */
-  readonly #live = new Map<NodeId, IdMap<Invocation>>();
+  readonly #live = new LiveRequests();
   /** Events whose handlers have not come to their end: nobody waits for them, but they are told of a stop. */
   readonly #events = new Set<Invocation>();
   #running = 0;
@@ -120,7 +104,7 @@ export class Dispatcher implements Workplace {
       this.#turnAway(message);
       return;
     }
-    const live = message.kind === 'request' ? this.#liveOf(via) : undefined;
+    const live = message.kind === 'request' ? this.#live.of(via) : undefined;
     if (live?.has(message.id)) {
       this.counters.duplicates += 1;
       return;
@@ -140,19 +124,13 @@ export class Dispatcher implements Workplace {
 
   /** The caller gave up. Only the peer that handed the request to us may say so. */
   cancel(id: string, via: NodeId): void {
-    const invocation = this.#live.get(via)?.get(id);
-    if (!invocation) return;
-    const { from, type } = invocation.message;
-    // A client that has seen enough of the status is no news.
-    if (!type.startsWith(RESERVED_PREFIX)) this.counters.abandoned += 1;
-    this.#end(invocation);
-    invocation.abort(new NetworkError('CANCELLED', `${from} gave up on '${type}'`));
+    const invocation = this.#live.get(via, id);
+    if (invocation) this.#giveUp(invocation);
   }
 
   /** The connection that handed these to us ended: nobody waits for their answers any more. */
   abandon(via: NodeId): void {
-    for (const invocation of this.#live.get(via)?.values() ?? []) this.cancel(invocation.message.id, via);
-    this.#live.delete(via);
+    for (const invocation of this.#live.take(via)) this.#giveUp(invocation);
   }
 
   /** Takes nothing new, waits at most `graceMs` for what runs, then aborts it. What waits is refused at once. */
@@ -169,9 +147,7 @@ export class Dispatcher implements Workplace {
     timer.cancel();
     // These have begun: an answer that says otherwise would have the leader give them to another node as well.
     const cut = new NetworkError('CLOSED', `${this.node} was stopped before it was done`);
-    for (const live of this.#live.values()) {
-      for (const invocation of live.values()) this.#refuse(invocation, cut);
-    }
+    for (const invocation of this.#live.all()) this.#refuse(invocation, cut);
     for (const invocation of this.#events) invocation.abort(cut);
   }
 
@@ -187,11 +163,19 @@ export class Dispatcher implements Workplace {
     invocation.abort(error);
   }
 
+  #giveUp(invocation: Invocation): void {
+    const { from, type } = invocation.message;
+    // A client that has seen enough of the status is no news.
+    if (!type.startsWith(RESERVED_PREFIX)) this.counters.abandoned += 1;
+    this.#end(invocation);
+    invocation.abort(new NetworkError('CANCELLED', `${from} gave up on '${type}'`));
+  }
+
   #run(invocation: Invocation): void {
     this.#running += 1;
     let result: unknown;
     try {
-      result = this.#call(invocation);
+      result = execute(invocation);
     } catch (error) {
       this.#failed(invocation, error);
       return;
@@ -207,23 +191,6 @@ export class Dispatcher implements Workplace {
       (value) => this.#succeeded(invocation, value),
       (error) => this.#failed(invocation, error),
     );
-  }
-
-  #call(invocation: Invocation): unknown {
-    const { handler } = invocation.lane;
-    const payload = payloadOf(invocation.message);
-    if (!handler.options.input) return this.#checked(handler, handler.run(payload, invocation));
-    const input = validate(handler.options.input, payload, `payload of '${handler.type}'`);
-    if (!isPromise(input)) return this.#checked(handler, handler.run(input, invocation));
-    return input.then((value) => this.#checked(handler, handler.run(value, invocation)));
-  }
-
-  #checked(handler: Handler, result: unknown): unknown {
-    const schema = handler.options.output;
-    if (!schema) return result;
-    const what = `answer of '${handler.type}'`;
-    if (isPromise(result)) return result.then((value) => validate(schema, value, what));
-    return validate(schema, result, what);
   }
 
   #succeeded(invocation: Invocation, value: unknown): void {
@@ -278,16 +245,7 @@ export class Dispatcher implements Workplace {
   #end(invocation: Invocation): void {
     invocation.answered = true;
     this.#wheel.remove(invocation);
-    this.#live.get(invocation.via)?.delete(invocation);
-  }
-
-  #liveOf(via: NodeId): IdMap<Invocation> {
-    let live = this.#live.get(via);
-    if (!live) {
-      live = new IdMap();
-      this.#live.set(via, live);
-    }
-    return live;
+    this.#live.remove(invocation);
   }
 
   #refuse(invocation: Invocation, error: NetworkError): void {
@@ -318,12 +276,4 @@ export class Dispatcher implements Workplace {
   #shuttingDown(): NetworkError {
     return new NetworkError('UNREACHABLE', `${this.node} is shutting down`);
   }
-}
-
-const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-
-function handlerError(thrown: unknown): NetworkError {
-  if (isNetworkError(thrown) && PASSED_ON.has(thrown.code)) return thrown;
-  return new NetworkError('HANDLER_FAILED', messageOf(thrown), { cause: thrown });
 }

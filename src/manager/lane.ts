@@ -1,5 +1,5 @@
+import { Ring } from '../base/ring.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_QUEUE, type Handler } from './handler.js';
-import { Ring } from './ring.js';
 
 /** What a lane needs to know of those who wait in it. */
 interface Waiter {

@@ -94,7 +94,7 @@ export interface Asker {
  * @param self the node that it came to
  * @returns undefined for what is not in the table
  */
-export function actionOf(message: Asked, self: NodeId | undefined): Action | undefined {
+function actionOf(message: Asked, self: NodeId | undefined): Action | undefined {
   switch (message.kind) {
     case 'heartbeat':
     case 'error':

@@ -1,5 +1,5 @@
+import { Ring } from '../base/ring.js';
 import { PRIORITIES, type Priority } from '../message/message.js';
-import { Ring } from './ring.js';
 
 /** The share of the bytes that a backlogged class gets, in the order of `PRIORITIES`: heaviest first. */
 const WEIGHTS: readonly number[] = [8, 4, 2, 1];

@@ -2,7 +2,10 @@ const SMALL = 8;
 /** Up to this many slots are kept while the ring is empty. */
 const KEEP = 16;
 
-/** A first-in, first-out queue of sized items in two arrays: nothing is allocated per item. */
+/**
+ * A first-in, first-out queue in two arrays, of items that may have a size: nothing is allocated per item, both ends
+ * are reached in constant time, and it gives back what a burst made it take.
+ */
 export class Ring<T> {
   #items: (T | undefined)[] = new Array(SMALL).fill(undefined);
   #sizes: number[] = new Array(SMALL).fill(0);
@@ -18,7 +21,7 @@ export class Ring<T> {
     return this.#length === 0 ? 0 : (this.#sizes[this.#head] as number);
   }
 
-  push(item: T, size: number): void {
+  push(item: T, size = 0): void {
     if (this.#length === this.#items.length) this.#resize(this.#length * 2);
     const at = (this.#head + this.#length) & (this.#items.length - 1);
     this.#items[at] = item;
