@@ -1,4 +1,3 @@
-import { AbortWatch } from '../base/abort-watch.js';
 import type { Clock } from '../base/clock.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { NetworkError, toNetworkError } from '../base/errors.js';
@@ -31,6 +30,7 @@ import {
 import type { Answer, EachOptions, Emission, NewInvite, OperatorApi, StatusOptions } from './operator-api.js';
 import { Pulse } from './pulse.js';
 import type { RequestOptions } from './request.js';
+import { Room } from './room.js';
 import type { AuthorityView, Invitation, InviteOptions } from './security-operations.js';
 import type { ClusterStatus, CollaboratorStatus } from './status.js';
 
@@ -56,10 +56,7 @@ export class Operator implements OperatorApi {
   readonly #rights: Asker;
   readonly #connected: Deferred<void> = deferred();
   readonly #closed: Deferred<Error | undefined> = deferred();
-  /** Set while the connection takes nothing more. */
-  #drained: Deferred<void> | undefined;
-  /** Calls that wait for room, by the signal that ends their wait. */
-  readonly #waiting = new AbortWatch<(error: NetworkError) => void>((end) => end(gaveUp()));
+  readonly #room: Room;
   #stopping: Promise<void> | undefined;
 
   constructor(options: OperatorOptions) {
@@ -67,6 +64,7 @@ export class Operator implements OperatorApi {
     const log = options.log ?? silentLog;
     const stamp = new Stamp(options.name, clock, random);
     this.#clock = clock;
+    this.#room = new Room(clock);
     this.#rights = { node: options.name, role: options.role ?? 'operator', maySubmit: true };
     this.#network = options.network({
       self: options.name,
@@ -226,7 +224,7 @@ export class Operator implements OperatorApi {
     this.#pulse.stop();
     await this.#manager.close(0);
     await this.#network.stop();
-    this.#drained?.resolve();
+    this.#room.clear();
     this.#connected.reject(new NetworkError('STOPPED', 'this client was stopped'));
     this.#closed.resolve(undefined);
   }
@@ -244,28 +242,11 @@ export class Operator implements OperatorApi {
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
     const forbidden = ownRefusal(this.#rights, { kind: 'request', type, to: options.to }, this.#network.upstream);
     if (forbidden) throw forbidden;
+    const { to, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     // Those who waited together may have filled it again.
-    while (this.#drained) await this.#room(this.#drained.promise, options);
-    const { to, priority, component, timeoutMs, signal } = options;
+    while (this.#room.isFull) await this.#room.wait({ timeoutMs, signal });
     const answer = await this.#manager.request({ type, to, payload, priority, component }, { timeoutMs, signal });
     return { node: answer.from, payload: payloadOf(answer) };
-  }
-
-  /** Waits until the connection takes more; no longer than the request itself may take. */
-  #room(drained: Promise<void>, { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: RequestOptions): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (error?: NetworkError) => {
-        timer.cancel();
-        if (signal) this.#waiting.remove(signal, end);
-        if (error) reject(error);
-        else resolve();
-      };
-      const full = `the queue to ${this.peer} stayed full for ${timeoutMs} ms`;
-      const timer = this.#clock.setTimer(timeoutMs, () => end(new NetworkError('BACKPRESSURE', full)));
-      if (signal?.aborted) end(gaveUp());
-      else if (signal) this.#waiting.add(signal, end);
-      void drained.then(() => end());
-    });
   }
 
   async #answerOf(node: NodeId, request: { type: string; payload: unknown; options: RequestOptions }): Promise<Answer> {
@@ -288,27 +269,20 @@ export class Operator implements OperatorApi {
         return;
       case 'disconnected':
         this.#pulse.stop();
-        this.#release();
+        this.#room.clear();
         return;
       case 'refused':
         this.#connected.reject(event.error);
         this.#closed.resolve(event.error);
         return;
       case 'congested':
-        this.#drained ??= deferred();
+        this.#room.fill();
         return;
       case 'drained':
-        this.#release();
+        this.#room.clear();
         return;
       case 'unreachable':
         return;
     }
   }
-
-  #release(): void {
-    this.#drained?.resolve();
-    this.#drained = undefined;
-  }
 }
-
-const gaveUp = (): NetworkError => new NetworkError('CANCELLED', 'the caller gave up');
