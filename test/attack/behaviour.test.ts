@@ -117,15 +117,24 @@ test('a hello counts once: not after the welcome, not twice, not with a name of 
   await arena.assertHonestServed();
 });
 
-test('what a collaborator may not ask of the leader is refused by name', async () => {
+test('what a collaborator may not ask of the leader is refused by name, and is the last that it asks', async () => {
+  await using arena = await Arena.open();
+  for (const type of ['netmgr.evict', 'netmgr.emit', 'netmgr.invite.create', 'netmgr.no-such']) {
+    const evil = await arena.member(`evil-${type.slice(7).replace('.', '-')}`);
+    const id = evil.say({ kind: 'request', type, payload: { node: 'honest', type: 'x', nodes: ['honest'] } });
+    await until(() => evil.closeCode !== undefined, `${type} to end the connection`);
+    assert.equal(evil.closeCode, 4403);
+    const { code, message } = await answerTo(evil, id);
+    assert.equal(code, 'NOT_ALLOWED');
+    assert.match(String(message), new RegExp(`is a collaborator: '${type}' is for (operators|nobody)$`));
+  }
+  await arena.assertHonestServed();
+});
+
+test('what goes to nobody, or is wrong, is answered by name, and costs nothing else', async () => {
   await using arena = await Arena.open();
   const evil = await arena.member('evil');
   const ask = (fields: Record<string, unknown>) => answerTo(evil, evil.say({ kind: 'request', ...fields }));
-  for (const type of ['netmgr.status', 'netmgr.evict', 'netmgr.emit']) {
-    const error = await ask({ type, payload: { node: 'honest', type: 'x', nodes: ['honest'] } });
-    assert.equal(error.code, 'NOT_ALLOWED');
-    assert.match(String(error.message), new RegExp(`evil is collaborator: '${type}' is for operator`));
-  }
   const everyone = await ask({ type: 'echo', to: '*' });
   assert.equal(everyone.code, 'INVALID_MESSAGE');
   assert.match(String(everyone.message), /^to: a request goes to one node/);
