@@ -5,6 +5,7 @@ import { NetworkError } from '../../base/errors.js';
 import { type Address, formatAddress, formatHostPort } from '../address.js';
 import type { Credentials } from '../credentials.js';
 import { dialError } from './dial-error.js';
+import { trustIn } from './trust.js';
 
 export interface SecureDial {
   readonly address: Address & { readonly kind: 'tcp' };
@@ -49,8 +50,7 @@ function handshake(
       port,
       // A server name must not be an address.
       servername: isIP(host) === 0 ? host : '',
-      ca: [...roots],
-      minVersion: 'TLSv1.3',
+      secureContext: trustIn(roots),
       ALPNProtocols: ['http/1.1'],
       // Who the peer is stands in its certificate's URI, not in the name that it was dialled by.
       checkServerIdentity: () => undefined,
