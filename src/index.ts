@@ -48,7 +48,7 @@ export type { NetworkFactory, NetworkWiring } from './network/wiring.js';
 export type { Collaborator, LeaderEvent } from './role/collaborator.js';
 export type { Leader } from './role/leader.js';
 export type { Operator } from './role/operator.js';
-export type { Answer, EachOptions, Emission, StatusOptions } from './role/operator-api.js';
+export type { Answer, EachOptions, Emission, NewInvite, StatusOptions } from './role/operator-api.js';
 export type { EmitOptions, RequestOptions } from './role/request.js';
 export type { MemberEvent } from './role/roster.js';
 export type {

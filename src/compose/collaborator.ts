@@ -8,7 +8,7 @@ import { type CommonOptions, checkName, DEFAULT_HOST, machineOf, socketListener,
 import { credentialsOf, type JoinOptions } from './join.js';
 
 export interface CreateCollaboratorOptions extends CommonOptions, JoinOptions {
-  /** `wss://host:port`, `host:port`, `ws://host:port` without TLS, or `unix:/path`. @default 127.0.0.1:7700 */
+  /** `wss://host:port`, `host:port`, or `ws://host:port` without TLS. @default 127.0.0.1:7700 */
   readonly leader?: string | undefined;
   readonly name: NodeId;
   readonly handlers?: readonly Handler[] | undefined;
