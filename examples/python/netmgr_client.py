@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""A netmgr collaborator in nothing but Python's standard library, written from docs/protocol.md.
+"""A netmgr collaborator in Python, written from docs/protocol.md. Its own needs are the standard library alone; for keys
+see netmgr_security.py.
 
-    python3 netmgr_client.py ws://127.0.0.1:7700 NAME [--trace]
+    NETMGR_TOKEN=nmtk-1-… python3 netmgr_client.py wss://HOST:7700 NAME     # the first time
+    python3 netmgr_client.py wss://HOST:7700 NAME                           # from then on its key is enough
+    python3 netmgr_client.py ws://127.0.0.1:7700 NAME                       # a leader that runs with --plaintext
 
 Answers `py.sum` ({"numbers": [1, 2]}) and `py.wait` ({"seconds": 1}) until SIGINT or SIGTERM.
 """
+import argparse
 import asyncio
 import base64
 import hashlib
@@ -12,11 +16,16 @@ import json
 import os
 import random
 import signal
+import ssl
 import struct
+import subprocess
 import sys
 import time
 from urllib.parse import urlsplit
 
+from netmgr_security import BACKENDS, DIAL_SECONDS, Identity, Refused, Token, without_secrets
+
+ROLE, PORT = "collaborator", 7700
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
@@ -24,12 +33,16 @@ class WebSocket:
     """The client's end of RFC 6455, as far as netmgr needs it."""
 
     @classmethod
-    async def connect(cls, url, subprotocol):
-        self, host, port = cls(), urlsplit(url).hostname, urlsplit(url).port
-        self.reader, self.writer = await asyncio.open_connection(host, port)
+    async def connect(cls, url, subprotocol, identity):
+        """With an identity over TLS, to a leader that it knows; otherwise in plaintext."""
+        self, host, port = cls(), urlsplit(url).hostname, urlsplit(url).port or PORT
+        context = identity and identity.context(host, port)
+        self.reader, self.writer = await asyncio.open_connection(host, port, ssl=context)
+        if identity:
+            identity.check_leader(self.writer.get_extra_info("ssl_object"))
         key = base64.b64encode(os.urandom(16)).decode()
         self.writer.write((
-            f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n").encode())
         answer = (await self.reader.readuntil(b"\r\n\r\n")).decode()
@@ -70,13 +83,18 @@ class Collaborator:
         self.name, self.handlers, self.trace = name, handlers, trace
         self.instance, self.counter, self.received, self.running = os.urandom(6).hex(), 0, 0, {}
 
-    async def join(self, url):
-        self.socket = await WebSocket.connect(url, "netmgr.v1.json")
-        self.say("control", "hello", {"role": "collaborator", "instance": self.instance, "version": "0.1.0",
+    async def join(self, url, identity):
+        self.socket = await WebSocket.connect(url, "netmgr.v1.json", identity)
+        if identity and self.trace:
+            print(f"= binding {identity.binding.hex()}", file=sys.stderr, flush=True)
+        self.say("control", "hello", {"role": ROLE, "instance": self.instance, "version": "0.1.0",
                                       "greeting": {"pid": os.getpid()}})
-        (welcome,) = await self.read()
-        if welcome["type"] != "welcome":
-            raise PermissionError(welcome["payload"])
+        if identity:
+            challenge = await self.next("challenge")
+            self.say("control", *identity.answer(challenge["payload"], ROLE, self.name))
+        welcome = await self.next("welcome")
+        if identity:
+            identity.welcomed(welcome["payload"]["greeting"])
         self.pace = welcome["payload"]["greeting"]["heartbeatMs"] / 1000
         self.say("control", "register", {"sequence": 1, "handlers": list(self.handlers), "tags": {}, "slots": 1})
 
@@ -87,7 +105,7 @@ class Collaborator:
             while (messages := await self.read()) is not None:
                 for message in messages:
                     self.take(message)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             print("the leader is gone", flush=True)
         finally:
             beating.cancel()
@@ -132,8 +150,16 @@ class Collaborator:
         present = {field: value for field, value in message.items() if value is not None or field == "payload"}
         text = json.dumps(present, separators=(",", ":"), ensure_ascii=False)
         if self.trace:
-            print(f"> {text}", file=sys.stderr, flush=True)
+            print(f"> {without_secrets(text)}", file=sys.stderr, flush=True)
         self.socket.send(TEXT, text.encode())
+
+    async def next(self, verb):
+        """The one message that the leader says next, as long as it has not let us in."""
+        (message,) = await self.read() or [{"kind": "end", "type": "end"}]
+        if message["type"] != verb:
+            why = message["payload"] if message["kind"] == "error" else {"code": "INVALID_MESSAGE", "message": f"no {verb}"}
+            raise Refused(f"{why['code']}: {why['message']}")
+        return message
 
     async def read(self):
         """The messages of the next frame, which may be a list; None when the connection is closed."""
@@ -160,13 +186,38 @@ async def wait(payload):
     await asyncio.sleep(payload["seconds"])
 
 
-async def main(url, name, *flags):
-    collaborator = Collaborator(name, {"py.sum": total, "py.wait": wait}, "--trace" in flags)
-    await collaborator.join(url)
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("name")
+    parser.add_argument("--state", metavar="DIR", help="where the key is kept")
+    parser.add_argument("--keys", choices=list(BACKENDS), help="what signs")
+    parser.add_argument("--trace", action="store_true", help="show every frame on stderr")
+    given = parser.parse_args()
+    given.state = given.state or os.path.expanduser(f"~/.local/state/netmgr-python/{given.name}")
+    return given
+
+
+def identity_of(given):
+    if not given.url.startswith("wss:"):
+        return None
+    token = Token(os.environ["NETMGR_TOKEN"]) if os.environ.get("NETMGR_TOKEN") else None
+    if token and token.role != ROLE:
+        raise Refused(f"the token {token.id} is for the role {token.role}")
+    return Identity(given.state, token, given.keys)
+
+
+async def main(given):
+    collaborator = Collaborator(given.name, {"py.sum": total, "py.wait": wait}, given.trace)
+    await asyncio.wait_for(collaborator.join(given.url, identity_of(given)), DIAL_SECONDS)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, collaborator.leave)
     print("joined", flush=True)
     await collaborator.serve()
 
 
-asyncio.run(main(*sys.argv[1:]))
+try:
+    asyncio.run(main(arguments()))
+except (Refused, ssl.SSLError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError,
+        subprocess.TimeoutExpired) as error:
+    sys.exit(f"not joined: {error or type(error).__name__}")
