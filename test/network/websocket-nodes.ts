@@ -191,6 +191,8 @@ export class Stranger {
   readonly socket: WebSocket;
   readonly messages: (NetworkMessage & { payload: Record<string, unknown> })[] = [];
   closeCode: number | undefined;
+  /** Every frame that it has sent. */
+  readonly said: string[] = [];
   readonly #self: string;
   #counter = 0;
 
@@ -209,7 +211,9 @@ export class Stranger {
   say(fields: Record<string, unknown>): string {
     this.#counter += 1;
     const id = `stranger-${this.#counter}`;
-    this.socket.send(JSON.stringify({ v: 1, id, kind: 'event', type: 'test', from: this.#self, ts: 1, ...fields }));
+    const frame = JSON.stringify({ v: 1, id, kind: 'event', type: 'test', from: this.#self, ts: 1, ...fields });
+    this.said.push(frame);
+    this.socket.send(frame);
     return id;
   }
 

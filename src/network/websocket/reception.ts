@@ -10,6 +10,7 @@ import type { Greetings } from './greetings.js';
 import type { Hub } from './hub.js';
 import { LinkedSocket } from './linked-socket.js';
 import { Listener } from './listen.js';
+import { LogQuota } from './log-quota.js';
 import type { ListenOptions, WebSocketLimits } from './options.js';
 import { socketOptions } from './socket-options.js';
 import { SUBPROTOCOLS } from './subprotocols.js';
@@ -28,6 +29,7 @@ export class Reception {
   readonly listeners: readonly Listener[];
   readonly #parts: ReceptionParts;
   readonly #upgrader: ReturnType<typeof upgraderOf>;
+  readonly #told = new LogQuota();
 
   constructor(parts: ReceptionParts) {
     this.#parts = parts;
@@ -71,7 +73,8 @@ export class Reception {
       },
       refused: (error) => {
         hub.counters.joinsRefused += 1;
-        wiring.log.info({ address: connection.address, code: error.code }, error.message);
+        const level = this.#told.take(hub.awake.coarse) ? 'info' : 'debug';
+        wiring.log[level]({ address: connection.address, code: error.code }, error.message);
       },
     });
     void acceptance.run();
