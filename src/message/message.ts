@@ -39,6 +39,8 @@ export interface NetworkMessage {
 
 /** What a caller says of a message; the sender fills in the rest. */
 export interface MessageDraft {
+  /** For a message that is sent again, so that a receiver can tell. @default a new one */
+  readonly id?: string;
   readonly kind: MessageKind;
   readonly type: string;
   readonly from?: NodeId | undefined;

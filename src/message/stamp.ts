@@ -38,7 +38,7 @@ export class Stamp {
   #fill(draft: Omit<MessageDraft, 'kind'>, kind: MessageKind, ttl: number | undefined): NetworkMessage {
     return {
       v: PROTOCOL_VERSION,
-      id: this.nextId(),
+      id: draft.id ?? this.nextId(),
       kind,
       type: draft.type,
       from: draft.from ?? this.#self,

@@ -1,0 +1,183 @@
+import type { Clock } from '../base/clock.js';
+import { DeadlineWheel } from '../base/deadline-wheel.js';
+import { type ErrorCode, messageOf, NetworkError } from '../base/errors.js';
+import { type Log, silentLog } from '../base/log.js';
+import type { NodeId } from '../base/names.js';
+import type { Random } from '../base/random.js';
+import { MAX_TTL_MS, shownValue } from '../message/guard.js';
+import type { NetworkMessage } from '../message/message.js';
+import { Stamp } from '../message/stamp.js';
+import type { MessageHandler } from './message-handler.js';
+import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network.js';
+import { Reception } from './reception.js';
+import { type RequestDraft, Requester, type RequestLimits } from './requester.js';
+
+/** A Network that asks and answers. What wraps one (retries, balancing) is one again. */
+export interface RequestingNetwork extends Network {
+  /**
+   * Ends exactly once: with the answer (its payload: `payloadOf`), or with an error.
+   * @throws NetworkError what the peer's handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE,
+   *   TOO_LARGE, SERIALIZATION, STOPPED, INVALID_OPTION
+   */
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
+  /** Who answers requests and sees events; the one before is replaced. */
+  handle(handler: MessageHandler): void;
+}
+
+export interface EndpointParts {
+  /** Not started yet, and nobody else's: the endpoint takes what arrives there. */
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** @default silent */
+  readonly log?: Log | undefined;
+}
+
+/** Ends of a connection that say more than that it ended: they are the answer to whatever was asked. */
+const SHUT_OUT: ReadonlySet<ErrorCode> = new Set(['NOT_ALLOWED', 'EVICTED']);
+const DEFAULT_GRACE_MS = 1000;
+
+/**
+ * Gives any Network requests and a MessageHandler, for programs that use a network by itself.
+ *
+ * Guarantees beside those of `Network`:
+ * - A request ends exactly once. Late and repeated answers, and those of another peer than the one asked, are dropped
+ *   and counted. An abort tells the peer (`cancel`); the end of the peer's connection ends its requests with CLOSED
+ *   (that one may have been carried out), its timeout with TIMEOUT (the same).
+ * - A request that arrives twice while its handler runs is handled once. Nothing is remembered of one that has ended:
+ *   if it arrives again, it is handled again.
+ * - Responses and errors go to the requests that wait for them, `cancel` to the request that it names, requests and
+ *   events to the handler if there is one, and everything else to the sink of `onMessage`.
+ * - A request that neither a handler nor a sink takes is answered NO_HANDLER.
+ *
+ * @example
+ * const endpoint = new Endpoint({ network: hub.node('a'), clock, random });
+ * endpoint.handle({ handle: (message, { payload }) => (message.type === 'ping' ? 'pong' : undefined) });
+ * await endpoint.start();
+ * const answer = await endpoint.request({ type: 'ping', to: 'b' }, { timeoutMs: 500 });
+ */
+export class Endpoint implements RequestingNetwork {
+  readonly #network: Network;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #wheel: DeadlineWheel;
+  readonly #requester: Requester;
+  readonly #reception: Reception;
+  readonly #subscription: Disposable;
+  #sink: MessageSink | undefined;
+  #stop: Promise<void> | undefined;
+
+  constructor(parts: EndpointParts) {
+    const { network, clock, random, log = silentLog } = parts;
+    this.#network = network;
+    this.#clock = clock;
+    this.#log = log;
+    const stamp = new Stamp(network.self, clock, random.fork('endpoint'));
+    this.#wheel = new DeadlineWheel(clock);
+    this.#requester = new Requester({ network, stamp, wheel: this.#wheel });
+    this.#reception = new Reception({ network, clock, stamp, wheel: this.#wheel, log });
+    network.onMessage((message, peer) => this.#arrived(message, peer));
+    this.#subscription = network.onPeer((event) => this.#peerEvent(event));
+  }
+
+  get self(): NodeId {
+    return this.#network.self;
+  }
+
+  get upstream(): NodeId | undefined {
+    return this.#network.upstream;
+  }
+
+  get peers(): ReadonlyMap<NodeId, Peer> {
+    return this.#network.peers;
+  }
+
+  /** Those of the network, of the requests and of the handler. */
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.#network.counters, ...this.#requester.counters, ...this.#reception.counters };
+  }
+
+  start(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    return this.#network.start(options);
+  }
+
+  send(message: NetworkMessage): SendOutcome {
+    return this.#network.send(message);
+  }
+
+  sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[] {
+    return this.#network.sendMany(message, peers);
+  }
+
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
+    const wrong = timeoutError(limits?.timeoutMs);
+    return wrong ? Promise.reject(wrong) : this.#requester.request(draft, limits);
+  }
+
+  handle(handler: MessageHandler): void {
+    this.#reception.handler = handler;
+  }
+
+  onMessage(handler: MessageSink): void {
+    this.#sink = handler;
+  }
+
+  onPeer(listener: (event: PeerEvent) => void): Disposable {
+    return this.#network.onPeer(listener);
+  }
+
+  disconnect(peer: NodeId, reason: NetworkError): void {
+    this.#network.disconnect(peer, reason);
+  }
+
+  /**
+   * Takes no more requests, waits at most `graceMs` for the handlers that run, then ends them and every request that
+   * waits (STOPPED), and stops the network in what is left of the time. Idempotent.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stop ??= this.#close(options.graceMs ?? DEFAULT_GRACE_MS);
+    return this.#stop;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const deadline = this.#clock.now() + graceMs;
+    await this.#reception.close(graceMs);
+    this.#requester.stop(new NetworkError('STOPPED', 'this node was stopped'));
+    await this.#network.stop({ graceMs: Math.max(0, deadline - this.#clock.now()) });
+    this.#subscription[Symbol.dispose]();
+    this.#wheel.clear();
+  }
+
+  #arrived(message: NetworkMessage, peer: Peer): void {
+    try {
+      this.#take(message, peer);
+    } catch (error) {
+      // Nothing that a peer sends may end the process.
+      this.#log.error({ type: message.type, from: message.from, err: messageOf(error) }, 'a message failed');
+    }
+  }
+
+  #take(message: NetworkMessage, peer: Peer): void {
+    const { kind } = message;
+    if (kind === 'response' || kind === 'error') this.#requester.answer(message, peer.node);
+    else if (kind === 'control' && message.type === 'cancel') this.#reception.cancel(message, peer);
+    else if ((kind === 'request' || kind === 'event') && this.#reception.handler) this.#reception.take(message, peer);
+    else if (this.#sink) this.#sink(message, peer);
+    else if (kind === 'request') this.#reception.turnAway(message);
+  }
+
+  #peerEvent(event: PeerEvent): void {
+    if (event.type !== 'disconnected') return;
+    const { peer, left, error } = event;
+    this.#reception.peerLost(peer.node);
+    const text = `${peer.node} ${left ? 'left' : 'was lost'} before it answered`;
+    const lost = new NetworkError('CLOSED', text, { cause: error, node: peer.node });
+    this.#requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lost);
+  }
+}
+
+function timeoutError(timeoutMs: number | undefined): NetworkError | undefined {
+  if (timeoutMs === undefined || (timeoutMs >= 0 && timeoutMs <= MAX_TTL_MS)) return undefined;
+  const rule = `a number of milliseconds from 0 to ${MAX_TTL_MS} (7 days)`;
+  return new NetworkError('INVALID_OPTION', `timeoutMs: ${shownValue(timeoutMs)} is not ${rule}`);
+}

@@ -1,0 +1,127 @@
+import type { Clock } from '../base/clock.js';
+import { Deadline } from '../base/deadline-wheel.js';
+import type { NetworkError } from '../base/errors.js';
+import type { NodeId } from '../base/names.js';
+import { IdMap } from '../message/id-map.js';
+import type { NetworkMessage } from '../message/message.js';
+import { payloadOf } from '../message/raw-payload.js';
+import type { MessageContext } from './message-handler.js';
+import type { Peer } from './network.js';
+
+/** What all messages in hand share. */
+export interface Counter {
+  readonly clock: Clock;
+  expired(serving: Serving): void;
+}
+
+/** One message in the handler's hands; it is the context that the handler sees. */
+export class Serving extends Deadline implements MessageContext {
+  readonly message: NetworkMessage;
+  readonly peer: Peer;
+  readonly #counter: Counter;
+  readonly #receivedAt: number;
+  /** Most handlers never ask for the signal, so it is made when one does. */
+  #controller: AbortController | undefined = undefined;
+  #aborted: NetworkError | undefined = undefined;
+
+  constructor(counter: Counter, message: NetworkMessage, peer: Peer) {
+    super();
+    this.#counter = counter;
+    this.message = message;
+    this.peer = peer;
+    this.#receivedAt = message.ttl === undefined ? 0 : counter.clock.now();
+  }
+
+  get payload(): unknown {
+    return payloadOf(this.message);
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+
+  get remainingMs(): number | undefined {
+    const { ttl } = this.message;
+    return ttl === undefined ? undefined : Math.max(0, this.#receivedAt + ttl - this.#counter.clock.now());
+  }
+
+  /** Nobody waits for it any more: what the handler still returns is dropped. */
+  get aborted(): boolean {
+    return this.#aborted !== undefined;
+  }
+
+  abort(reason: NetworkError): void {
+    if (this.#aborted) return;
+    this.#aborted = reason;
+    this.#controller?.abort(reason);
+  }
+
+  expire(): void {
+    this.#counter.expired(this);
+  }
+}
+
+/** Requests and events whose handlers have not come to their end, by the peer that sent them. */
+export class Servings {
+  readonly #requests = new Map<NodeId, IdMap<Serving>>();
+  readonly #events = new Set<Serving>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(peer: NodeId, id: string): Serving | undefined {
+    return this.#requests.get(peer)?.get(id);
+  }
+
+  /** A request's id must not be there yet. */
+  add(serving: Serving): void {
+    this.#size += 1;
+    if (serving.message.kind !== 'request') {
+      this.#events.add(serving);
+      return;
+    }
+    const peer = serving.peer.node;
+    let requests = this.#requests.get(peer);
+    if (!requests) {
+      requests = new IdMap();
+      this.#requests.set(peer, requests);
+    }
+    requests.add(serving);
+  }
+
+  remove(serving: Serving): void {
+    this.#size -= 1;
+    if (serving.message.kind !== 'request') this.#events.delete(serving);
+    else this.#forget(serving);
+  }
+
+  /** The request's id is free again, though its handler still runs. */
+  #forget(serving: Serving): void {
+    const peer = serving.peer.node;
+    const requests = this.#requests.get(peer);
+    requests?.delete(serving);
+    if (requests?.size === 0) this.#requests.delete(peer);
+  }
+
+  /** Nobody waits for it: its handler is told, and its id is free for a repeat. */
+  abandon(serving: Serving, reason: NetworkError): void {
+    this.#forget(serving);
+    serving.abort(reason);
+  }
+
+  /** The requests of one peer; a copy: entries may go while it is read. */
+  of(peer: NodeId): readonly Serving[] {
+    return this.#requests.get(peer)?.values() ?? [];
+  }
+
+  /** A copy: entries may go while it is read. */
+  all(): readonly Serving[] {
+    return [...this.#events, ...[...this.#requests.values()].flatMap((requests) => requests.values())];
+  }
+}
