@@ -3,6 +3,8 @@ export type ErrorCode =
   | 'CONNECTION_FAILED'
   | 'CLOSED'
   | 'UNREACHABLE'
+  | 'PARTITIONED'
+  | 'NODE_FAILED'
   | 'SEND_FAILED'
   | 'BACKPRESSURE'
   | 'SLOW_PEER'
@@ -37,6 +39,8 @@ const CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean; readonly 
   CONNECTION_FAILED: { retryable: true, summary: 'no connection could be made to the address' },
   CLOSED: { retryable: true, summary: 'the connection ended before the work was done' },
   UNREACHABLE: { retryable: true, summary: 'the node is not connected at the moment' },
+  PARTITIONED: { retryable: true, summary: 'a partition between the two nodes lets nothing pass' },
+  NODE_FAILED: { retryable: true, summary: 'the node has failed and is cut off' },
   SEND_FAILED: { retryable: true, summary: 'the message could not be handed to the connection' },
   BACKPRESSURE: { retryable: true, summary: 'the peer reads more slowly than we write; its queue is full' },
   SLOW_PEER: { retryable: true, summary: 'the peer stopped reading and was dropped' },

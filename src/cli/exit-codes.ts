@@ -29,6 +29,8 @@ export const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
   CONNECTION_FAILED: EXIT.unreachable,
   CLOSED: EXIT.unreachable,
   UNREACHABLE: EXIT.noTarget,
+  PARTITIONED: EXIT.noTarget,
+  NODE_FAILED: EXIT.noTarget,
   SEND_FAILED: EXIT.unreachable,
   BACKPRESSURE: EXIT.tryLater,
   SLOW_PEER: EXIT.tryLater,

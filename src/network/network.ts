@@ -82,7 +82,15 @@ export interface Traffic {
 }
 
 /** `queued` means handed to the connection's scheduler, no more. */
-export type SendOutcome = 'queued' | 'UNREACHABLE' | 'BACKPRESSURE' | 'TOO_LARGE' | 'STOPPED';
+export type SendOutcome =
+  | 'queued'
+  | 'UNREACHABLE'
+  | 'BACKPRESSURE'
+  | 'TOO_LARGE'
+  | 'STOPPED'
+  /** Of the chaos network alone, where it was told to say so. */
+  | 'PARTITIONED'
+  | 'NODE_FAILED';
 
 export type PeerEvent =
   | { readonly type: 'connected'; readonly peer: Peer }

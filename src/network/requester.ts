@@ -228,6 +228,8 @@ function refusal(
     BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,
     TOO_LARGE: `the message '${message.type}' is larger than ${target} accepts in one frame`,
     STOPPED: 'this node is not running',
+    PARTITIONED: `there is a partition between this node and ${target}`,
+    NODE_FAILED: `${target} has failed, or this node has`,
   };
   return new NetworkError(outcome, texts[outcome], { node: message.to });
 }

@@ -33,6 +33,17 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['the node has just lost its connection, and dials again', 'the name is mistyped'],
     next: ['netmgr nodes ls', 'try again in a few seconds, or let the leader pick a node: leave --to out'],
   },
+  PARTITIONED: {
+    causes: ['a partition that a test put between two nodes of an InMemoryNetwork, with `reject` (library)'],
+    next: [
+      '`healPartition`, or `calm`, lets everything pass again',
+      'the message was not sent: it can be sent again, or to another node',
+    ],
+  },
+  NODE_FAILED: {
+    causes: ['a node that a test let fail on an InMemoryNetwork, with `reject` (library)'],
+    next: ['`recoverNode`, or `calm`, brings it back', 'the message was not sent: it can go to another node'],
+  },
   SEND_FAILED: {
     causes: ['the connection broke in the moment of sending'],
     next: ['try again; netmgr status shows whether the leader is there'],

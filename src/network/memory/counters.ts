@@ -4,10 +4,14 @@ export interface MemoryCounters {
   joinsRefused: number;
   /** Messages that broke a rule of the envelope. */
   invalidMessages: number;
+  /** Frames that could not be read; the connection ended with each. */
+  framingErrors: number;
   /** Messages that claimed another sender. */
   spoofed: number;
   /** Messages refused because the peer's queue was full. */
   backpressure: number;
+  /** Messages refused by a partition or a failed node that tells senders. */
+  barred: number;
   /** Messages refused because they were larger than a frame may be. */
   tooLarge: number;
   /** Peers told to be congested. */
@@ -23,8 +27,10 @@ export interface MemoryCounters {
 export const newCounters = (): MemoryCounters => ({
   joinsRefused: 0,
   invalidMessages: 0,
+  framingErrors: 0,
   spoofed: 0,
   backpressure: 0,
+  barred: 0,
   tooLarge: 0,
   congested: 0,
   replaced: 0,

@@ -16,6 +16,8 @@ export interface DialParts {
   readonly maySubmit: boolean;
   readonly timeoutMs: number;
   connect(): Connection;
+  /** Why the target cannot be reached at the moment, where the network says so. */
+  barred(): NetworkError | undefined;
   established(connection: Connection, introduction: Introduction): void;
   tell(event: PeerEvent): void;
 }
@@ -46,6 +48,11 @@ export class Dialer {
   dial(): void {
     if (this.#over) return;
     const { wiring, timeoutMs, target, maySubmit } = this.#parts;
+    const barred = this.#parts.barred();
+    if (barred) {
+      this.#timer = wiring.clock.setTimer(0, () => this.#failed(barred));
+      return;
+    }
     const connection = this.#parts.connect();
     this.#connection = connection;
     connection.hold('dialer', {

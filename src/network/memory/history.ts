@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { NodeId } from '../../base/names.js';
+import type { MessageKind, NetworkMessage } from '../../message/message.js';
 
 /** One thing that happened on the hub. No payloads and no error texts: they may hold words of the engine's. */
 export interface HubEvent {
@@ -8,6 +9,13 @@ export interface HubEvent {
   readonly to?: NodeId;
   /** Kind, type and ids of a message, the code of an error, the words of a note. */
   readonly detail?: string;
+  /** Of a message: what it is. */
+  readonly message?: { readonly kind: MessageKind; readonly type: string };
+}
+
+/** An event, and when it was, in milliseconds on the hub's clock. */
+export interface HubEntry extends HubEvent {
+  readonly at: number;
 }
 
 const DEFAULT_SIZE = 10_000;
@@ -50,15 +58,20 @@ export class History {
     return [this.#high, this.#low].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
-  /** The last events, oldest first, one line each. */
-  trace(): string[] {
+  /** The last events, oldest first. */
+  entries(): HubEntry[] {
     const start = Math.max(0, this.#count - this.#size);
-    const lines: string[] = [];
+    const entries: HubEntry[] = [];
     for (let index = start; index < this.#count; index += 1) {
       const entry = this.#ring[index % this.#size];
-      if (entry) lines.push(lineOf(entry.at, entry.event));
+      if (entry) entries.push({ at: entry.at, ...entry.event });
     }
-    return lines;
+    return entries;
+  }
+
+  /** The same, one line each. */
+  trace(): string[] {
+    return this.entries().map(lineOf);
   }
 
   #mix(text: string): void {
@@ -75,7 +88,14 @@ export class History {
   }
 }
 
-function lineOf(at: number, { what, from, to, detail = '' }: HubEvent): string {
+/** What happened to a message between two nodes. */
+export function messageEvent(what: string, way: { from: NodeId; to: NodeId }, message: NetworkMessage): HubEvent {
+  const { kind, type, id, re, to } = message;
+  const detail = `${kind} ${type} ${id}${re === undefined ? '' : ` re ${re}`}${to === undefined ? '' : ` to ${to}`}`;
+  return { what, from: way.from, to: way.to, detail, message: { kind, type } };
+}
+
+function lineOf({ at, what, from, to, detail = '' }: HubEntry): string {
   const who = to === undefined ? from : `${from} -> ${to}`;
   return `${at.toFixed(3).padStart(12)} ms  ${what.padEnd(12)} ${who.padEnd(18)} ${detail}`.trimEnd();
 }

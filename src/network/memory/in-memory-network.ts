@@ -3,24 +3,26 @@ import { NetworkError } from '../../base/errors.js';
 import { silentLog } from '../../base/log.js';
 import type { NodeId } from '../../base/names.js';
 import type { Random } from '../../base/random.js';
-import { type Codec, DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js';
+import { NodeClock } from '../../base/virtual-clock.js';
+import { type Codec, DEFAULT_DECODE_LIMITS, type DecodeLimits, type Frame } from '../../message/codec.js';
 import { jsonCodec } from '../../message/json-codec.js';
 import { msgpackCodec } from '../../message/msgpack-codec.js';
 import { Stamp } from '../../message/stamp.js';
 import type { Network } from '../network.js';
 import type { NetworkFactory, NetworkWiring } from '../wiring.js';
+import { around, type BarrierOptions, Barriers, between, split } from './barriers.js';
+import { Climate } from './climate.js';
 import { Connection } from './connection.js';
-import { History } from './history.js';
+import { corrupt } from './corruption.js';
+import type { Fault, ScheduledFault } from './fault.js';
+import { History, type HubEntry, messageEvent } from './history.js';
+import { Hosts, type Program } from './hosts.js';
+import { type Injection, Injections } from './injections.js';
 import { Link } from './link.js';
 import { MemoryNode, type NodeHub } from './node.js';
-import {
-  type InMemoryNetworkOptions,
-  type LinkFaults,
-  type LinkOptions,
-  type NodeOptions,
-  resolveFaults,
-} from './options.js';
+import type { InMemoryNetworkOptions, LinkFaults, LinkOptions, NodeOptions } from './options.js';
 import type { Segment, Weather } from './pipe.js';
+import { RuleDraft, type RuleMatch, Rules } from './rules.js';
 
 const DEFAULT_DIAL_TIMEOUT_MS = 2000;
 
@@ -47,29 +49,31 @@ export class InMemoryNetwork {
   readonly #limits: DecodeLimits;
   readonly #dialTimeoutMs: number;
   readonly #links = new Map<NodeId, Map<NodeId, Link>>();
-  readonly #failed = new Set<NodeId>();
+  readonly #climate: Climate;
+  readonly #barriers = new Barriers();
+  readonly #rules = new Rules();
+  readonly #hosts: Hosts;
+  readonly #injections: Injections;
   readonly #listening = new Map<NodeId, MemoryNode>();
   readonly #nodes = new Map<NodeId, MemoryNode>();
   readonly #connections = new Set<Connection>();
   readonly #weather: Weather;
-  #faults: LinkFaults;
   /** Each start of a node has its own chance, and so its own instance. */
   #wired = 0;
 
   /** @throws NetworkError INVALID_OPTION naming the field and its range */
   constructor(options: InMemoryNetworkOptions) {
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#history = new History(options.clock, options.historySize);
+    const { clock, random } = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#history = new History(clock, options.historySize);
     this.#codec = options.codec === 'msgpack' ? msgpackCodec : jsonCodec;
     this.#limits = { ...DEFAULT_DECODE_LIMITS, ...options.limits };
     this.#dialTimeoutMs = options.dialTimeoutMs ?? DEFAULT_DIAL_TIMEOUT_MS;
-    this.#faults = resolveFaults(options.faults ?? {});
-    this.#weather = {
-      clock: options.clock,
-      blocked: (link) => link.partitioned || this.#failed.has(link.from) || this.#failed.has(link.to),
-      faultsOf: (link) => link.faults ?? this.#faults,
-    };
+    this.#climate = new Climate(options.faults ?? {});
+    this.#hosts = new Hosts({ clock, random, factory: (node) => this.factory(node) });
+    this.#injections = this.#makeInjections();
+    this.#weather = this.#makeWeather();
   }
 
   /**
@@ -90,39 +94,72 @@ export class InMemoryNetwork {
     return (wiring) => this.node(wiring, options);
   }
 
+  /**
+   * Runs a program under a node's name, now and after each `restart`. What a `crash` ends with it is its clock: nothing
+   * that it set runs any more.
+   * @throws NetworkError INVALID_OPTION if the name is taken, or the hub's clock is no VirtualClock; and what the
+   *   program throws
+   */
+  host(node: NodeId, program: Program): void {
+    this.#hosts.install(node, program);
+    this.#hosts.start(node);
+  }
+
   /** Faults of every link that has none of its own; what is left out stays as it is. */
   setFaults(faults: Partial<LinkFaults>): void {
-    this.#faults = resolveFaults(faults, this.#faults);
+    this.#climate.set(faults);
   }
 
   /** Faults of the link between two nodes, both ways unless `oneWay`; undefined: those of every link again. */
   setLinkFaults(a: NodeId, b: NodeId, faults: (Partial<LinkFaults> & LinkOptions) | undefined): void {
-    for (const link of this.#between(a, b, faults ?? {})) {
-      link.faults = faults && resolveFaults(faults, link.faults ?? this.#faults);
-    }
+    const { oneWay = false, ...own } = faults ?? {};
+    this.#climate.setOwn(this.#link(a, b), faults && own);
+    if (!oneWay) this.#climate.setOwn(this.#link(b, a), faults && own);
   }
 
-  /** Nothing passes between the two any more, and neither is told. What is sent waits, and dies with its connection. */
-  partition(a: NodeId, b: NodeId, options: LinkOptions = {}): void {
+  /**
+   * Nothing passes between the two any more, and neither is told: what is sent waits, and dies with its connection.
+   * With `reject` what is sent, and who dials, is refused with PARTITIONED instead.
+   */
+  partition(a: NodeId, b: NodeId, options: BarrierOptions = {}): void {
     this.#history.record({ what: options.oneWay ? 'partition one way' : 'partition', from: a, to: b });
-    for (const link of this.#between(a, b, options)) link.partitioned = true;
+    this.#barriers.raise(wayKey(a, b), between(a, b, options));
+    if (!options.oneWay) this.#barriers.raise(wayKey(b, a), between(b, a, options));
   }
 
   healPartition(a: NodeId, b: NodeId, options: LinkOptions = {}): void {
     this.#history.record({ what: options.oneWay ? 'heal one way' : 'heal', from: a, to: b });
-    for (const link of this.#between(a, b, options)) link.partitioned = false;
+    this.#barriers.lower(wayKey(a, b));
+    if (!options.oneWay) this.#barriers.lower(wayKey(b, a));
     this.#resume((connection) => connection.touches(a) && connection.touches(b));
   }
 
-  /** The node is frozen: nothing goes in or out, as behind a dead switch port. */
-  failNode(node: NodeId): void {
+  /**
+   * Groups that do not hear one another, in place of the groups before; who is in none hears everybody. No groups: all
+   * is one again.
+   * @throws NetworkError INVALID_OPTION if there is one group only, or a node is in two
+   */
+  partitionGroups(groups: readonly (readonly NodeId[])[], options: BarrierOptions = {}): void {
+    const barrier = groups.length === 0 ? undefined : split(groups, options);
+    const detail = groups.map((group) => group.join(' ')).join(' | ');
+    this.#history.record({ what: barrier ? 'groups' : 'heal groups', from: HUB, detail });
+    if (barrier) this.#barriers.raise(GROUPS, barrier);
+    else this.#barriers.lower(GROUPS);
+    this.#resume(() => true);
+  }
+
+  /**
+   * The node is frozen: nothing goes in or out, as behind a dead switch port. With `reject` who sends to it, or from
+   * it, is refused with NODE_FAILED.
+   */
+  failNode(node: NodeId, options: Pick<BarrierOptions, 'reject'> = {}): void {
     this.#history.record({ what: 'fail', from: node });
-    this.#failed.add(node);
+    this.#barriers.raise(nodeKey(node), around(node, options));
   }
 
   recoverNode(node: NodeId): void {
     this.#history.record({ what: 'recover', from: node });
-    this.#failed.delete(node);
+    this.#barriers.lower(nodeKey(node));
     this.#resume((connection) => connection.touches(node));
   }
 
@@ -131,6 +168,54 @@ export class InMemoryNetwork {
     this.#history.record({ what: 'crash', from: node });
     this.#nodes.get(node)?.kill();
     this.#nodes.delete(node);
+    this.#hosts.halt(node);
+  }
+
+  /**
+   * Kills a hosted node's process, if it runs, and starts it again.
+   * @throws NetworkError INVALID_OPTION if it is not hosted; and what its program throws
+   */
+  restart(node: NodeId): void {
+    if (this.#hosts.has(node)) this.crash(node);
+    this.#history.record({ what: 'start', from: node });
+    this.#hosts.start(node);
+  }
+
+  /**
+   * A rule for certain messages: it says what happens to them, whatever the chance of their link.
+   *
+   * @example
+   * hub.when({ type: 'vote', to: 'b' }).once().drop();
+   * hub.when({ kind: 'response' }).after(2).times(3).delay(500);
+   */
+  when(match: RuleMatch = {}): RuleDraft {
+    return new RuleDraft(this.#rules, match);
+  }
+
+  /**
+   * Begins a fault, for `forMs` milliseconds, or until its `end()` or `calm()`. Faults may lie over one another, and
+   * over what `partition`, `failNode` and `setFaults` say.
+   * @throws NetworkError INVALID_OPTION naming the field
+   */
+  inject(fault: Fault, options: { readonly forMs?: number | undefined } = {}): Injection {
+    return this.#injections.inject(fault, options.forMs);
+  }
+
+  /**
+   * Faults, each at its time from now on. Disposing of the result takes back those that have not begun.
+   * @throws NetworkError INVALID_OPTION naming the field; nothing is scheduled then
+   */
+  schedule(faults: readonly ScheduledFault[]): Disposable {
+    return this.#injections.schedule(faults);
+  }
+
+  /** Everything passes again: injected and scheduled faults, partitions, failed nodes and rules end. */
+  calm(): void {
+    this.#history.record({ what: 'calm', from: HUB });
+    this.#injections.clear();
+    this.#rules.clear();
+    this.#barriers.clear();
+    this.#resume(() => true);
   }
 
   /** Adds a line to the history, and so to the digest: what a test did, or saw happen. */
@@ -148,9 +233,41 @@ export class InMemoryNetwork {
     return this.#history.trace();
   }
 
+  /** The last events, oldest first. */
+  events(): HubEntry[] {
+    return this.#history.entries();
+  }
+
   /** How many events there were. */
   get eventCount(): number {
     return this.#history.count;
+  }
+
+  #makeWeather(): Weather {
+    return {
+      clock: this.#clock,
+      blocked: (link) => this.#barriers.blocks(link),
+      refusal: (link) => this.#barriers.refusal(link),
+      faultsOf: (link) => this.#climate.of(link),
+      ruling: (link, message) => (this.#rules.any ? this.#rules.verdict(link.from, link.to, message) : undefined),
+      happened: (what, link, message) => this.#history.record(messageEvent(what, link, message)),
+      damaged: (frame, link) => corrupt(frame, link.lane('damage'), (damaged) => this.#reads(damaged)),
+    };
+  }
+
+  #makeInjections(): Injections {
+    return new Injections({
+      clock: this.#clock,
+      climate: this.#climate,
+      barriers: this.#barriers,
+      passable: () => this.#resume(() => true),
+      kill: (node) => this.crash(node),
+      revive: (node) => {
+        if (this.#hosts.has(node)) this.restart(node);
+      },
+      shift: (node, by) => this.#shift(node, by),
+      note: (text) => this.#history.record({ what: 'fault', from: HUB, detail: text }),
+    });
   }
 
   #hub(): NodeHub {
@@ -160,6 +277,7 @@ export class InMemoryNetwork {
       limits: this.#limits,
       dialTimeoutMs: this.#dialTimeoutMs,
       connect: (dialer, listener) => this.#connect(dialer, listener),
+      refusal: (from, to) => this.#refusal(from, to),
       listen: (node) => {
         if (this.#listening.has(node.self)) {
           throw new NetworkError('ADDRESS_IN_USE', `a node '${node.self}' already listens on this network`);
@@ -170,6 +288,37 @@ export class InMemoryNetwork {
         if (this.#listening.get(node.self) === node) this.#listening.delete(node.self);
       },
     };
+  }
+
+  /** Whether a decoder finds a message in it. A relay's reading is the laxest: it leaves payloads alone. */
+  #reads(frame: Frame): boolean {
+    try {
+      return this.#codec.decode(frame, this.#limits, { lazy: true }).messages.length > 0;
+    } catch {
+      return false;
+    }
+  }
+
+  #refusal(from: NodeId, to: NodeId): NetworkError | undefined {
+    const code = this.#barriers.refusal(this.#link(from, to)) ?? this.#barriers.refusal(this.#link(to, from));
+    if (code === undefined) return undefined;
+    const text = code === 'PARTITIONED' ? `there is a partition between ${from} and ${to}` : `${to} has failed`;
+    return new NetworkError(code, text, { node: to });
+  }
+
+  /** A machine's clock, or that of a process which was given one of its own. */
+  #shift(node: NodeId, by: { readonly skewMs?: number; readonly driftPpm?: number }): void {
+    if (this.#hosts.has(node)) {
+      this.#hosts.shift(node, by);
+      return;
+    }
+    const clock = this.#nodes.get(node)?.clock;
+    if (clock === undefined) return;
+    if (!(clock instanceof NodeClock)) {
+      throw new NetworkError('INVALID_OPTION', `clock: '${node}' has no clock of its own: use VirtualClock.skewed`);
+    }
+    clock.skewMs += by.skewMs ?? 0;
+    clock.driftPpm += by.driftPpm ?? 0;
   }
 
   #connect(dialer: NodeId, listener: NodeId): Connection {
@@ -203,10 +352,6 @@ export class InMemoryNetwork {
     return link;
   }
 
-  #between(a: NodeId, b: NodeId, options: LinkOptions): readonly Link[] {
-    return options.oneWay ? [this.#link(a, b)] : [this.#link(a, b), this.#link(b, a)];
-  }
-
   #resume(which: (connection: Connection) => boolean): void {
     for (const connection of this.#connections) if (which(connection)) connection.resume();
   }
@@ -226,3 +371,9 @@ export class InMemoryNetwork {
     };
   }
 }
+
+/** Who does what the hub itself does. */
+const HUB = 'hub';
+const GROUPS = 'groups';
+const wayKey = (from: NodeId, to: NodeId): string => `way ${from}>${to}`;
+const nodeKey = (node: NodeId): string => `node ${node}`;

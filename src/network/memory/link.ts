@@ -1,28 +1,42 @@
 import type { NodeId } from '../../base/names.js';
 import { chance, type Random, uniform } from '../../base/random.js';
 import type { MessageKind } from '../../message/message.js';
+import { Bottleneck } from './bandwidth.js';
+import type { Barrier } from './barriers.js';
+import { drawLatency } from './latency.js';
 import type { LinkFaults } from './options.js';
 
-/** What became of a message that was put on a link: when each copy arrives, and whether later ones may overtake it. */
+/** What became of a message that was put on a link. */
 export interface Fate {
-  /** Delays in milliseconds, one per copy; empty when the message is lost. */
-  readonly delaysMs: readonly number[];
+  /** How often it arrives: 0 when it is lost. */
+  copies: number;
   /** How much longer it is held back while later ones pass, in milliseconds. */
-  readonly heldMs: number;
+  heldMs: number;
+  /** Its bytes are damaged. */
+  corrupt: boolean;
 }
 
-const LOST: Fate = { delaysMs: [], heldMs: 0 };
+/** One kind of chance: each has a source of its own, so that one fault more or less leaves the others as they were. */
+type Lane = 'delay' | 'loss' | 'order' | 'copies' | 'damage';
 
 /** One direction between two nodes, whichever connections run over it. */
 export class Link {
   readonly from: NodeId;
   readonly to: NodeId;
-  /** Nothing gets through; what is under way waits. */
-  partitioned = false;
-  /** This link's own faults; the hub's when undefined. */
-  faults: LinkFaults | undefined = undefined;
+  readonly bottleneck: Bottleneck = new Bottleneck();
+  /** This link's own faults; everybody's when undefined. */
+  own: LinkFaults | undefined = undefined;
+  /** What the climate and the barriers said of this link, and at which version of theirs. */
+  readonly remembered: {
+    version: number;
+    faults: LinkFaults | undefined;
+    barriers: number;
+    barrier: Barrier | undefined;
+  } = { version: 0, faults: undefined, barriers: 0, barrier: undefined };
   readonly #random: Random;
+  readonly #lanes = new Map<Lane, Random>();
 
+  /** The source of a link is its own: what happens elsewhere does not change its fate. */
   constructor(from: NodeId, to: NodeId, random: Random) {
     this.from = from;
     this.to = to;
@@ -30,18 +44,32 @@ export class Link {
   }
 
   delayMs(faults: LinkFaults): number {
-    const { baseDelayMs, jitter } = faults;
+    const { baseDelayMs, jitter, latency } = faults;
+    if (latency) return drawLatency(latency, this.lane('delay'));
     if (jitter === 0) return baseDelayMs;
-    return baseDelayMs * uniform(this.#random, 1 - jitter, 1 + jitter);
+    return baseDelayMs * uniform(this.lane('delay'), 1 - jitter, 1 + jitter);
   }
 
   fateOf(kind: MessageKind, faults: LinkFaults): Fate {
-    if (chance(this.#random, dropRateOf(kind, faults))) return LOST;
-    const first = this.delayMs(faults);
-    const reordered = chance(this.#random, faults.reorderRate);
-    const heldMs = reordered ? uniform(this.#random, 1, 4) * Math.max(1, faults.baseDelayMs) : 0;
-    if (!chance(this.#random, faults.duplicateRate)) return { delaysMs: [first], heldMs };
-    return { delaysMs: [first, first + this.delayMs(faults)], heldMs };
+    const lost = this.#happens('loss', dropRateOf(kind, faults));
+    const held = this.#happens('order', faults.reorderRate);
+    const twice = this.#happens('copies', faults.duplicateRate);
+    const corrupt = this.#happens('damage', faults.corruptRate);
+    const heldMs = held ? uniform(this.lane('order'), 1, 4) * Math.max(1, faults.baseDelayMs) : 0;
+    return { copies: lost ? 0 : twice ? 2 : 1, heldMs, corrupt };
+  }
+
+  lane(name: Lane): Random {
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      lane = this.#random.fork(name);
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #happens(lane: Lane, rate: number): boolean {
+    return rate > 0 && chance(this.lane(lane), rate);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.js';
 import { deferred } from '../../base/deferred.js';
 import { messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
@@ -20,6 +21,8 @@ export interface NodeHub {
   readonly limits: DecodeLimits;
   readonly dialTimeoutMs: number;
   connect(dialer: NodeId, listener: NodeId): Connection;
+  /** Why nobody can be dialled, where the network says so. */
+  refusal(from: NodeId, to: NodeId): NetworkError | undefined;
   /** @throws NetworkError ADDRESS_IN_USE */
   listen(node: MemoryNode): void;
   unlisten(node: MemoryNode): void;
@@ -61,6 +64,11 @@ export class MemoryNode implements Network, SessionOwner {
 
   get peers(): ReadonlyMap<NodeId, Peer> {
     return this.#sessions;
+  }
+
+  /** This node's clock. */
+  get clock(): Clock {
+    return this.#parts.wiring.clock;
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -164,6 +172,7 @@ export class MemoryNode implements Network, SessionOwner {
       maySubmit: this.#parts.maySubmit,
       timeoutMs: hub.dialTimeoutMs,
       connect: () => hub.connect(this.self, target),
+      barred: () => hub.refusal(this.self, target),
       established: (connection, welcome) => {
         this.#upstream = this.#open(connection, 'dialer', welcome);
         this.#tell({ type: 'connected', peer: this.#upstream });

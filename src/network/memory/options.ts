@@ -3,6 +3,7 @@ import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Random } from '../../base/random.js';
 import type { DecodeLimits } from '../../message/codec.js';
+import { checkLatency, type Latency } from './latency.js';
 
 /** What one direction of a link does to messages. */
 export interface LinkFaults {
@@ -10,6 +11,8 @@ export interface LinkFaults {
   readonly baseDelayMs: number;
   /** Each delay is uniform in baseDelayMs · (1 ± jitter); 0 to 1. Order is kept all the same. @default 0 */
   readonly jitter: number;
+  /** Another distribution of delays, in place of `baseDelayMs` and `jitter`. */
+  readonly latency?: Latency | undefined;
   /** Probability that a message is lost. @default 0 */
   readonly dropRate: number;
   /** The same for requests alone; dropRate when left out. */
@@ -20,9 +23,23 @@ export interface LinkFaults {
   readonly duplicateRate: number;
   /** Probability that a message is held back, so that later ones overtake it. @default 0 */
   readonly reorderRate: number;
+  /** Probability that bits of a message are flipped: its receiver cannot read it, and ends the connection. @default 0 */
+  readonly corruptRate: number;
+  /** Bytes that leave in a second; those that come before them have to wait. @default without bound */
+  readonly bytesPerSecond?: number | undefined;
 }
 
-const CALM: LinkFaults = { baseDelayMs: 1, jitter: 0, dropRate: 0, duplicateRate: 0, reorderRate: 0 };
+/** What does nothing but take a millisecond. */
+export const CALM: LinkFaults = {
+  baseDelayMs: 1,
+  jitter: 0,
+  dropRate: 0,
+  duplicateRate: 0,
+  reorderRate: 0,
+  corruptRate: 0,
+};
+const RATES = ['jitter', 'dropRate', 'duplicateRate', 'reorderRate', 'corruptRate'] as const;
+const OPTIONAL_RATES = ['requestDropRate', 'responseDropRate'] as const;
 
 export interface InMemoryNetworkOptions {
   /** Virtual or real. */
@@ -55,20 +72,31 @@ export interface LinkOptions {
   readonly oneWay?: boolean | undefined;
 }
 
-/** @throws NetworkError INVALID_OPTION naming the field and its range */
-export function resolveFaults(faults: Partial<LinkFaults>, base: LinkFaults = CALM): LinkFaults {
-  const resolved: LinkFaults = { ...base, ...faults };
-  const delay = resolved.baseDelayMs;
-  if (!(Number.isFinite(delay) && delay >= 0)) refuse('baseDelayMs', delay, 'a number of milliseconds, 0 or more');
-  for (const field of ['jitter', 'dropRate', 'duplicateRate', 'reorderRate'] as const) {
-    if (!(resolved[field] >= 0 && resolved[field] <= 1)) refuse(field, resolved[field], 'a number from 0 to 1');
+/**
+ * Faults over others: what is left out stays as it is below. A delay in one form takes the place of one in the other.
+ * @throws NetworkError INVALID_OPTION naming the field and its range
+ */
+export function resolveFaults(faults: Partial<LinkFaults>, below: LinkFaults = CALM): LinkFaults {
+  const resolved: { -readonly [K in keyof LinkFaults]: LinkFaults[K] } = { ...below, ...faults };
+  const simple = faults.baseDelayMs !== undefined || faults.jitter !== undefined;
+  if (simple && faults.latency === undefined) resolved.latency = undefined;
+  const { baseDelayMs, bytesPerSecond, latency } = resolved;
+  if (!(Number.isFinite(baseDelayMs) && baseDelayMs >= 0)) {
+    refuse('baseDelayMs', baseDelayMs, 'a number of milliseconds, 0 or more');
   }
-  for (const field of ['requestDropRate', 'responseDropRate'] as const) {
+  for (const field of RATES) if (!isRate(resolved[field])) refuse(field, resolved[field], 'a number from 0 to 1');
+  for (const field of OPTIONAL_RATES) {
     const rate = resolved[field];
-    if (rate !== undefined && !(rate >= 0 && rate <= 1)) refuse(field, rate, 'a number from 0 to 1');
+    if (rate !== undefined && !isRate(rate)) refuse(field, rate, 'a number from 0 to 1');
   }
+  if (bytesPerSecond !== undefined && !(bytesPerSecond > 0)) {
+    refuse('bytesPerSecond', bytesPerSecond, 'a number above 0');
+  }
+  if (latency) checkLatency(latency);
   return resolved;
 }
+
+const isRate = (rate: number): boolean => rate >= 0 && rate <= 1;
 
 function refuse(field: string, value: unknown, rule: string): never {
   throw new NetworkError('INVALID_OPTION', `${field}: ${String(value)} is not ${rule}`);

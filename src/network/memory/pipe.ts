@@ -3,8 +3,10 @@ import type { WireError } from '../../base/errors.js';
 import type { Role } from '../../base/names.js';
 import type { Frame } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
-import type { Link } from './link.js';
+import type { BarrierCode } from './barriers.js';
+import type { Fate, Link } from './link.js';
 import type { LinkFaults } from './options.js';
+import type { RuleAction } from './rules.js';
 
 /** Who is at the other end, as its side of the handshake says. */
 export interface Introduction {
@@ -17,6 +19,9 @@ export interface Introduction {
   readonly greeting: Readonly<Record<string, unknown>>;
 }
 
+/** `duplicate` is the second of two copies; `late` lets later ones overtake it. */
+export type Mark = 'duplicate' | 'late' | 'corrupt';
+
 /** What travels on a connection. */
 export type Segment =
   | { readonly kind: 'hello' | 'welcome'; readonly introduction: Introduction }
@@ -26,8 +31,8 @@ export type Segment =
       readonly message: NetworkMessage;
       readonly frame: Frame;
       readonly bytes: number;
-      /** The second of two copies. */
-      readonly copy: boolean;
+      /** What happened to it on the way. */
+      readonly mark: Mark | undefined;
     }
   | { readonly kind: 'goodbye' }
   /** The other end is gone without a word, or was never there. */
@@ -37,7 +42,15 @@ export type Segment =
 export interface Weather {
   readonly clock: Clock;
   blocked(link: Link): boolean;
+  /** Why senders are refused, where they are told. */
+  refusal(link: Link): BarrierCode | undefined;
   faultsOf(link: Link): LinkFaults;
+  /** What a rule does to this message, if one is about it. */
+  ruling(link: Link, message: NetworkMessage): RuleAction | undefined;
+  /** Something became of a message on a link: `drop`, `wait` (behind a barrier) or `lost` (with its connection). */
+  happened(what: 'drop' | 'wait' | 'lost', link: Link, message: NetworkMessage): void;
+  /** A damaged copy, which no decoder takes. */
+  damaged(frame: Frame, link: Link): Frame;
 }
 
 interface Arrival {
@@ -68,20 +81,34 @@ export class Pipe {
     this.#sink = sink;
   }
 
-  /** Puts a segment on the way, behind everything that went before. */
-  push(segment: Segment): void {
-    this.#add(segment, this.link.delayMs(this.#weather.faultsOf(this.link)), 0);
+  /** Why nothing can be sent at the moment, where senders are told. */
+  get refusal(): BarrierCode | undefined {
+    return this.#weather.refusal(this.link);
   }
 
-  /** Puts a message on the way as the link's faults will have it. @returns the number of copies that arrive */
-  pushMessage(message: NetworkMessage, frame: Frame, bytes: number): number {
-    const fate = this.link.fateOf(message.kind, this.#weather.faultsOf(this.link));
-    let copy = false;
-    for (const delayMs of fate.delaysMs) {
-      this.#add({ kind: 'message', message, frame, bytes, copy }, delayMs, fate.heldMs);
-      copy = true;
+  /** Puts a segment on the way, behind everything that went before. */
+  push(segment: Segment): void {
+    this.#add(segment, this.#wayMs(this.#weather.faultsOf(this.link), 0), 0);
+  }
+
+  /** Puts a message on the way as the link's faults and the rules will have it. */
+  pushMessage(message: NetworkMessage, frame: Frame, bytes: number): void {
+    const weather = this.#weather;
+    const { link } = this;
+    const faults = weather.faultsOf(link);
+    const fate = ruled(link.fateOf(message.kind, faults), weather.ruling(link, message));
+    const wayMs = this.#wayMs(faults, bytes);
+    if (fate.copies === 0) {
+      weather.happened('drop', link, message);
+      return;
     }
-    return fate.delaysMs.length;
+    if (weather.blocked(link)) weather.happened('wait', link, message);
+    const sent = fate.corrupt ? weather.damaged(frame, link) : frame;
+    const mark = fate.corrupt ? 'corrupt' : fate.heldMs > 0 ? 'late' : undefined;
+    this.#add({ kind: 'message', message, frame: sent, bytes, mark }, wayMs, fate.heldMs);
+    if (fate.copies < 2) return;
+    const copy: Segment = { kind: 'message', message, frame, bytes, mark: 'duplicate' };
+    this.#add(copy, wayMs + this.#wayMs(faults, bytes), fate.heldMs);
   }
 
   /** The link is passable again: what waited sets out anew. */
@@ -95,6 +122,9 @@ export class Pipe {
 
   /** Drops what is under way. */
   clear(): void {
+    for (const { segment } of this.#queue) {
+      if (segment.kind === 'message') this.#weather.happened('lost', this.link, segment.message);
+    }
     this.#queue = [];
     this.queuedBytes = 0;
     this.#timer?.cancel();
@@ -104,6 +134,14 @@ export class Pipe {
   close(): void {
     this.#closed = true;
     this.clear();
+  }
+
+  /** How long these bytes are under way: until all of them have left, and the way itself. */
+  #wayMs(faults: LinkFaults, bytes: number): number {
+    const { bytesPerSecond } = faults;
+    const delayMs = this.link.delayMs(faults);
+    if (bytesPerSecond === undefined) return delayMs;
+    return delayMs + this.link.bottleneck.transmit(this.#weather.clock.now(), bytes, bytesPerSecond);
   }
 
   #add(segment: Segment, delayMs: number, heldMs: number): void {
@@ -139,5 +177,23 @@ export class Pipe {
       this.#sink(head.segment);
     }
     this.#arm();
+  }
+}
+
+/** A rule that is about a message stands over the link's chance. The chance was drawn: later messages keep theirs. */
+function ruled(fate: Fate, action: RuleAction | undefined): Fate {
+  switch (action?.kind) {
+    case undefined:
+      return fate;
+    case 'drop':
+      return { ...fate, copies: 0 };
+    case 'delay':
+      return { copies: 1, heldMs: action.ms, corrupt: false };
+    case 'corrupt':
+      return { copies: 1, heldMs: 0, corrupt: true };
+    case 'duplicate':
+      return { copies: 2, heldMs: 0, corrupt: false };
+    case 'pass':
+      return { copies: 1, heldMs: 0, corrupt: false };
   }
 }

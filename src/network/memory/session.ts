@@ -1,14 +1,14 @@
 import type { Timer } from '../../base/clock.js';
-import { fromWire, NetworkError } from '../../base/errors.js';
+import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
-import type { Codec, DecodeLimits, EncodedMessage, InvalidMessage } from '../../message/codec.js';
+import type { Codec, DecodedFrame, DecodeLimits, EncodedMessage, InvalidMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
 import { DEFAULT_OUTBOUND_LIMITS } from '../outbound.js';
 import type { NetworkWiring } from '../wiring.js';
 import type { Connection, End, SideName } from './connection.js';
 import type { MemoryCounters } from './counters.js';
-import type { History } from './history.js';
+import { type History, messageEvent } from './history.js';
 import type { Introduction, Segment } from './pipe.js';
 
 /** What a session tells the node that it belongs to. */
@@ -77,7 +77,8 @@ export class Session implements Peer, End {
     if (outcome === 'queued') return outcome;
     this.traffic.errors += 1;
     if (outcome === 'TOO_LARGE') this.#parts.counters.tooLarge += 1;
-    else this.#parts.counters.backpressure += 1;
+    else if (outcome === 'BACKPRESSURE') this.#parts.counters.backpressure += 1;
+    else this.#parts.counters.barred += 1;
     return outcome;
   }
 
@@ -122,13 +123,14 @@ export class Session implements Peer, End {
 
   #put(message: NetworkMessage, encoded: EncodedMessage): SendOutcome {
     if (encoded.bytes > this.#parts.limits.maxFrameBytes) return 'TOO_LARGE';
-    const { codec, history, wiring, connection, side } = this.#parts;
+    const { codec, connection, side } = this.#parts;
     const pipe = connection.out(side);
+    const { refusal } = pipe;
+    if (refusal) return refusal;
     if (pipe.queuedBytes > 0 && pipe.queuedBytes + encoded.bytes > maxQueuedBytes) return 'BACKPRESSURE';
-    const copies = pipe.pushMessage(message, codec.join([encoded]), encoded.bytes);
+    pipe.pushMessage(message, codec.join([encoded]), encoded.bytes);
     this.traffic.messagesOut += 1;
     this.traffic.bytesOut += encoded.bytes;
-    if (copies === 0) history.record({ what: 'drop', from: wiring.self, to: this.node, detail: detailOf(message) });
     this.#weigh();
     return 'queued';
   }
@@ -153,10 +155,18 @@ export class Session implements Peer, End {
 
   #deliver(segment: Segment & { readonly kind: 'message' }): void {
     const { codec, limits, history, wiring, owner, side } = this.#parts;
-    const what = segment.copy ? 'duplicate' : 'deliver';
-    history.record({ what, from: this.node, to: wiring.self, detail: detailOf(segment.message) });
-    const decoded = codec.decode(segment.frame, limits, { lazy: side === 'listener' });
+    const way = { from: this.node, to: wiring.self };
+    history.record(messageEvent(segment.mark ?? 'deliver', way, segment.message));
     this.traffic.bytesIn += segment.bytes;
+    let decoded: DecodedFrame;
+    try {
+      decoded = codec.decode(segment.frame, limits, { lazy: side === 'listener' });
+    } catch (error) {
+      this.#parts.counters.framingErrors += 1;
+      this.traffic.errors += 1;
+      this.refuse(toNetworkError(error, 'DESERIALIZATION'));
+      return;
+    }
     for (const message of decoded.messages) {
       this.traffic.messagesIn += 1;
       if (message.from === this.node || this.role === 'leader') owner.delivered(this, message);
@@ -191,8 +201,4 @@ export class Session implements Peer, End {
 function foreign(message: NetworkMessage, node: NodeId): InvalidMessage {
   const text = `from: '${message.from}' came over the connection of '${node}'`;
   return { id: message.id, error: new NetworkError('INVALID_MESSAGE', text) };
-}
-
-function detailOf({ kind, type, id, re, to }: NetworkMessage): string {
-  return `${kind} ${type} ${id}${re === undefined ? '' : ` re ${re}`}${to === undefined ? '' : ` to ${to}`}`;
 }
