@@ -123,15 +123,22 @@ export class Connection implements SocketOwner {
     return this.#sender.post(message, encoded);
   }
 
-  /** Looks at what is due; called for every connection each half second. */
-  sweep(): void {
-    const owed = this.#sender.sweep();
+  /** What waits to be written to the peer. */
+  get queuedBytes(): number {
+    return this.#sender.queuedBytes;
+  }
+
+  /**
+   * Looks at what is due; called for every connection each half second.
+   * @param pressed all of them together hold more than they should
+   */
+  sweep(pressed: boolean): void {
+    const owed = this.#sender.sweep(pressed);
     if (owed === 0) return;
     const { limits, counters } = this.#host;
     counters.slowPeers += 1;
-    this.cut(
-      new NetworkError('SLOW_PEER', `${this.#name()} acknowledged none of ${owed} bytes for ${limits.stallMs} ms`),
-    );
+    const waited = pressed ? `${limits.pressedStallMs} ms, and others need the memory` : `${limits.stallMs} ms`;
+    this.cut(new NetworkError('SLOW_PEER', `${this.#name()} acknowledged none of ${owed} bytes for ${waited}`));
   }
 
   /** Says why, then closes. The connection counts as ended at once. */

@@ -60,8 +60,12 @@ export class Connections {
     });
   }
 
-  sweep(): void {
-    for (const connection of this.#connections.values()) connection.sweep();
+  /** @param maxQueuedBytes of all together, beyond which those who do not read lose their connections sooner */
+  sweep(maxQueuedBytes: number): void {
+    let queued = 0;
+    for (const { queuedBytes } of this.#connections.values()) queued += queuedBytes;
+    const pressed = queued > maxQueuedBytes;
+    for (const connection of this.#connections.values()) connection.sweep(pressed);
   }
 
   /** What is for no peer of our own goes to the node that we dialled. */

@@ -54,7 +54,7 @@ export class Hub implements ConnectionHost {
     this.gate = new Gate({ limits, counters, room: () => this.quota.room });
     this.awake = new AwakeTime(clock, limits.sweepMs, (time) => {
       this.gate.sweep(time);
-      connections.sweep();
+      connections.sweep(limits.maxAllQueuedBytes);
     });
     this.shutdown = new Shutdown({ clock, stamp, limits, counters, connections, sockets, flush: this.#flush });
   }

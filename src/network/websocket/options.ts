@@ -82,6 +82,10 @@ export interface WebSocketLimits extends DecodeLimits, OutboundLimits {
   readonly ackDelayMs: number;
   /** A peer that acknowledges nothing of what it owes for this long is dropped. @default 10,000 */
   readonly stallMs: number;
+  /** Queued bytes of all connections together, beyond which `pressedStallMs` holds. @default 8 MiB */
+  readonly maxAllQueuedBytes: number;
+  /** In the place of `stallMs`, for a peer for which something is queued, as long as too much is queued in all. @default 2000 */
+  readonly pressedStallMs: number;
   /** Invalid messages within `faultWindowMs` that end a connection. @default 16 */
   readonly maxFaults: number;
   /** @default 10,000 */
@@ -107,6 +111,8 @@ const DEFAULT_LIMITS: Omit<WebSocketLimits, 'maxConnections'> = {
   maxConnectionsPerAddress: 256,
   ackDelayMs: 3_000,
   stallMs: 10_000,
+  maxAllQueuedBytes: 8 * 1024 * 1024,
+  pressedStallMs: 2_000,
   maxFaults: 16,
   faultWindowMs: 10_000,
   maxPongs: 8,

@@ -73,6 +73,10 @@ export class Sender implements Settling {
     return this.#outbound?.empty ?? true;
   }
 
+  get queuedBytes(): number {
+    return this.#outbound?.queuedBytes ?? 0;
+  }
+
   /** From now on messages are queued, in what the peer has said that it will read. */
   open(peer: Peer, reading: Reading): void {
     this.#peer = peer;
@@ -140,13 +144,15 @@ export class Sender implements Settling {
   }
 
   /** Looks at what is due. @returns the bytes that the peer should have acknowledged long ago, or 0 */
-  sweep(): number {
+  sweep(pressed: boolean): number {
     const { time, limits } = this.#host;
     if (!this.#settles) this.#turn = 0;
     this.#lastTurn = 0;
     if (this.#acknowledgements.overdue(time, limits.ackDelayMs)) this.#acknowledge();
     const outbound = this.#outbound;
-    return outbound === undefined || outbound.stalledMs(time) < limits.stallMs ? 0 : outbound.unacknowledgedBytes;
+    if (outbound === undefined) return 0;
+    const maxMs = pressed && !outbound.empty ? limits.pressedStallMs : limits.stallMs;
+    return outbound.stalledMs(time) < maxMs ? 0 : outbound.unacknowledgedBytes;
   }
 
   /** Writes what can be written, past the end-of-turn flush if need be. */

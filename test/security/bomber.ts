@@ -1,0 +1,122 @@
+/**
+ * A process of its own with many members that are up to no good. Told over IPC by a `BombOrder`; answers with a
+ * `BombReport` when its time is over.
+ */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { deflateRawSync } from 'node:zlib';
+import { WebSocket } from 'ws';
+import { DeviceKey } from '../../src/security/device-key.js';
+import type { Bomb, BombOrder, BombReport } from './bomb.js';
+import { attackersAddress, Guest } from './fortress.js';
+
+/** Between two throws of one connection: what 100 of them throw is a nuisance, not the limit of the machine. */
+const REST_MS: Readonly<Record<Bomb, number>> = {
+  depth: 500,
+  fragments: 1_500,
+  pings: 1_500,
+  'slow readers': 500,
+  deflate: 3_000,
+};
+const DEEP = '['.repeat(100_000);
+const BIG = 'x'.repeat(64 * 1024);
+const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+const FRAGMENT = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x20]);
+const BOMB_BYTES = 64 * 1024 * 1024;
+
+const rawOf = ({ socket }: Guest): Socket => (socket as unknown as { readonly _socket: Socket })._socket;
+
+/** A deflated frame: a few KiB that would be 64 MiB. */
+function deflated(): Buffer {
+  const data = deflateRawSync(Buffer.alloc(BOMB_BYTES, 0x20));
+  const header = Buffer.alloc(14);
+  header[0] = 0xc1;
+  header[1] = 0x80 | 127;
+  header.writeBigUInt64BE(BigInt(data.length), 2);
+  return Buffer.concat([header, data]);
+}
+
+const report = { thrown: 0, closed: 0, accepted: 0 };
+const deflateBomb = deflated();
+
+function throwBomb(bomb: Bomb, guest: Guest): void {
+  const raw = rawOf(guest);
+  report.thrown += 1;
+  switch (bomb) {
+    case 'depth':
+      guest.socket.send(`{"v":1,"id":"a-1","kind":"event","type":"x","from":"${guest.self}","ts":1,"payload":${DEEP}`);
+      return;
+    case 'fragments':
+      raw.write(Buffer.concat([Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x5b]), ...Array(60).fill(FRAGMENT)]));
+      if (report.thrown % 2 === 0) raw.write(Buffer.concat(Array(10_000).fill(FRAGMENT)));
+      return;
+    case 'pings':
+      raw.pause();
+      raw.write(Buffer.concat(Array(2_000).fill(PING)));
+      return;
+    case 'slow readers':
+      raw.pause();
+      guest.say({ kind: 'request', type: 'ping', to: 'leader', payload: BIG });
+      return;
+    case 'deflate':
+      raw.write(deflateBomb);
+  }
+}
+
+class Lane {
+  readonly #order: BombOrder;
+  readonly #index: number;
+  readonly #key = DeviceKey.generate();
+  #guest: Guest | undefined;
+
+  constructor(order: BombOrder, index: number) {
+    this.#order = order;
+    this.#index = index;
+  }
+
+  async run(until: number): Promise<void> {
+    const { bomb, connections } = this.#order;
+    // Not all at once.
+    await rest((this.#index / connections) * REST_MS[bomb]);
+    while (performance.now() < until) {
+      const guest = await this.#connected().catch(() => undefined);
+      if (guest) throwBomb(bomb, guest);
+      await rest(REST_MS[bomb]);
+    }
+    this.#guest?.end();
+  }
+
+  async #connected(): Promise<Guest> {
+    const present = this.#guest;
+    if (present && present.closeCode === undefined) return present;
+    if (present) report.closed += 1;
+    this.#guest = undefined;
+    const { bomb, port, token } = this.#order;
+    const address = attackersAddress(this.#index);
+    if (bomb === 'deflate') await offerDeflate(port, address);
+    const guest = await Guest.dial(port, `${bomb.replace(' ', '-')}-${this.#index}`, address);
+    if ((await guest.present({ key: this.#key, token })) !== 'welcome') throw new Error('refused');
+    this.#guest = guest;
+    return guest;
+  }
+}
+
+async function offerDeflate(port: number, localAddress: string): Promise<void> {
+  const options = { localAddress, rejectUnauthorized: false, perMessageDeflate: { serverMaxWindowBits: 15 } };
+  const socket = new WebSocket(`wss://127.0.0.1:${port}/`, ['netmgr.v1.json'], options);
+  socket.on('error', () => {});
+  await Promise.race([once(socket, 'open'), once(socket, 'close')]);
+  if (socket.extensions !== '') report.accepted += 1;
+  socket.terminate();
+}
+
+const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+process.on('message', (order: BombOrder) => {
+  const until = performance.now() + order.durationMs;
+  const lanes = Array.from({ length: order.connections }, (_, index) => new Lane(order, index));
+  void Promise.all(lanes.map((lane) => lane.run(until))).then(() => {
+    process.send?.(report satisfies BombReport);
+    process.disconnect();
+  });
+});

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertNothingLeft } from '../leaks.js';
+import { BOMBS } from './bomb.js';
+import { bombard } from './bombing.js';
+import { manyAddresses } from './fortress.js';
+
+assertNothingLeft();
+
+const CONNECTIONS = 20;
+const DURATION_MS = 1_000;
+
+for (const bomb of BOMBS) {
+  test(`${bomb}: ${CONNECTIONS} connections do not make the leader grow by 64 MiB`, manyAddresses, async (t) => {
+    const figures = await bombard(bomb, CONNECTIONS, DURATION_MS);
+    t.diagnostic(JSON.stringify(figures));
+    assert.ok(figures.thrown >= CONNECTIONS / 2 && figures.accepted === 0, JSON.stringify(figures));
+  });
+}

@@ -1,0 +1,12 @@
+import { test } from 'node:test';
+import { assertNothingLeft } from '../leaks.js';
+import { manyAddresses } from './fortress.js';
+import { keepWaiting } from './slow-sockets.js';
+
+assertNothingLeft();
+
+test(
+  '2,000 sockets, each slow in one of seven ways, are gone in time, and an honest member joins meanwhile',
+  manyAddresses,
+  (t) => keepWaiting(2_000, t),
+);
