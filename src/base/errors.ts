@@ -70,7 +70,7 @@ const CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean; readonly 
   INVALID_PAYLOAD: { retryable: false, summary: "the payload does not match the handler's schema" },
   HANDLER_FAILED: { retryable: false, summary: 'the handler failed' },
   HANDLER_RETRY: { retryable: true, summary: 'the handler asks to be tried again later' },
-  OVERLOADED: { retryable: true, summary: "the handler's queue is full" },
+  OVERLOADED: { retryable: true, summary: 'a queue is full, or as many as may are there: try again later' },
 
   // The program.
   INVALID_OPTION: { retryable: false, summary: 'an option has a value that it may not have' },

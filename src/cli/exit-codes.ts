@@ -37,7 +37,7 @@ export const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
   TIMEOUT: EXIT.timeout,
   CANCELLED: EXIT.interrupted,
   STOPPED: EXIT.unreachable,
-  IO: EXIT.internal,
+  IO: EXIT.tryLater,
   HANDSHAKE_TIMEOUT: EXIT.unreachable,
   NAME_IN_USE: EXIT.configuration,
   CLUSTER_MISMATCH: EXIT.configuration,

@@ -1,4 +1,5 @@
 import { visible } from '../message/escape.js';
+import type { Terminal } from './environment.js';
 import type { Output } from './output.js';
 import type { Style } from './style.js';
 
@@ -20,10 +21,11 @@ export interface TableLook {
   readonly style: Style;
 }
 
-export const tableLook = (output: Output, style: Style): TableLook => ({
-  width: output.stdout.isTTY === true ? Math.max(20, output.stdout.columns || 80) : undefined,
-  style,
-});
+export const tableLook = (output: Output, style: Style): TableLook => ({ width: lineWidth(output.stdout), style });
+
+/** Characters in a line of this terminal; undefined if it is none. */
+export const lineWidth = (stream: Terminal): number | undefined =>
+  stream.isTTY === true ? Math.max(20, stream.columns || 80) : undefined;
 
 /** A table as text, ending in a newline; no line is longer than the look's width. */
 export async function renderTable<Row>(
@@ -158,7 +160,7 @@ export function clip(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** `label   value` lines; values wrap nowhere: they are clipped on a terminal. */
+/** `label   value` lines; values wrap nowhere: with a width in the look they are clipped. */
 export function renderPairs(pairs: readonly (readonly [string, string])[], look: TableLook): string {
   const labelWidth = Math.max(...pairs.map(([label]) => label.length));
   return pairs

@@ -21,6 +21,7 @@ test('the exit codes that scripts rely on', () => {
     CONNECTION_FAILED: 69,
     INTERNAL: 70,
     OVERLOADED: 75,
+    IO: 75,
     NOT_ALLOWED: 77,
     ADDRESS_IN_USE: 78,
     VERSION_MISMATCH: 78,

@@ -13,6 +13,8 @@ assertNothingLeft();
 const XTERM = { TERM: 'xterm-256color' };
 /** Escapes are told apart from text by a letter that stands for them. */
 const marked = (text: string) => text.replaceAll('\x1b', '␛');
+/** Where the text of doctor's findings begins. */
+const FINDING_COLUMN = 19;
 const COLOUR = /␛\[[\d;]*m/g;
 const plain = (text: string) => marked(text).replaceAll(COLOUR, '').replaceAll('\r\n', '\n');
 
@@ -50,6 +52,26 @@ describe('on a terminal', { skip: noTerminal }, () => {
     assertFits(zero.stdout, 80);
     assert.match(marked(forced.stdout), COLOUR);
     assert.doesNotMatch(marked(piped.stdout), COLOUR);
+  });
+
+  test('prose is broken at spaces, and what is to be copied or compared stays whole', async () => {
+    const [checks, explained, authority] = await Promise.all([
+      on(60, ['doctor']),
+      on(60, ['doctor', 'explain', 'NOT_ALLOWED']),
+      on(40, ['ca', 'show']),
+    ]);
+    assertFits(explained.stdout, 60);
+    for (const line of plain(checks.stdout).split('\n')) {
+      assert.ok(displayWidth(line) <= 60 || !line.slice(FINDING_COLUMN).includes(' '), line);
+    }
+    assert.match(plain(authority.stdout), /^fingerprint +[a-z2-7]{52}$/m);
+    await using empty = new Sandbox();
+    const { ready } = await empty.lead();
+    const { stdout } = await empty.run(['status'], { through: onTerminal(empty, 40), env: XTERM });
+    assert.ok(
+      plain(stdout).includes(`netmgr join ${ready.address.slice('wss://'.length)} --token-file FILE\n`),
+      stdout,
+    );
   });
 
   test('the help of every command fits 60 columns', async () => {

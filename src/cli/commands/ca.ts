@@ -2,7 +2,7 @@ import type { Command } from '../command.js';
 import type { Environment } from '../environment.js';
 import { EXIT } from '../exit-codes.js';
 import { jsonFlag } from '../global-flags.js';
-import { renderPairs, tableLook } from '../table.js';
+import { renderPairs } from '../table.js';
 import { formatDuration } from '../units.js';
 import { withLeader } from '../with-leader.js';
 
@@ -38,7 +38,8 @@ const showCommand = (environment: Environment): Command => ({
         ['certificate', `good until ${until(leaf.notAfter, now)}`],
         ['renewed', leaf.renewAt <= now ? 'any moment now' : `in ${formatDuration(leaf.renewAt - now)}, by itself`],
       ] as const;
-      await output.data(renderPairs(pairs, tableLook(output, style)));
+      // As wide as need be: a fingerprint is there to be compared whole.
+      await output.data(renderPairs(pairs, { width: undefined, style }));
       return EXIT.ok;
     }),
 });

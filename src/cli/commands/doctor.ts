@@ -10,8 +10,9 @@ import { checkToken } from '../doctor/token-check.js';
 import type { Environment } from '../environment.js';
 import { EXIT } from '../exit-codes.js';
 import { jsonFlag } from '../global-flags.js';
-import type { Style } from '../style.js';
+import { type TableLook, tableLook } from '../table.js';
 import { invocationState, leaderTarget } from '../target.js';
+import { wrapWords } from '../wrap.js';
 
 export const doctorCommand = (environment: Environment): Command => ({
   name: 'doctor',
@@ -46,17 +47,22 @@ async function runDoctor(environment: Environment, invocation: Invocation): Prom
     ...findings,
     ...(await checkLeader(environment, { target, state, fingerprint, signal: invocation.signal })),
   ];
+  const look = tableLook(invocation.output, invocation.style);
   const healthy = checks.every(({ level }) => level !== 'fail');
   if (invocation.value(jsonFlag)) await invocation.output.document({ schema: 1, healthy, checks });
-  else await invocation.output.data(checks.map((finding) => lineOf(finding, invocation.style)).join(''));
+  else await invocation.output.data(checks.map((finding) => lineOf(finding, look)).join(''));
   return healthy ? EXIT.ok : EXIT.failed;
 }
 
 const LEVEL_WIDTH = 4;
 const CHECK_WIDTH = 11;
+const LEAST_ROOM = 20;
 
-function lineOf({ check, level, detail, next }: Finding, style: Style): string {
+/** The level, the check and, beside them, what was found and what to do next. */
+function lineOf({ check, level, detail, next }: Finding, { style, width }: TableLook): string {
   const paint = { ok: style.good, warn: style.warning, fail: style.bad }[level];
-  const first = `${paint(level.padEnd(LEVEL_WIDTH))}  ${check.padEnd(CHECK_WIDTH)}  ${visible(detail)}\n`;
-  return next === undefined ? first : `${first}${' '.repeat(LEVEL_WIDTH + CHECK_WIDTH + 4)}${visible(next)}\n`;
+  const left = LEVEL_WIDTH + CHECK_WIDTH + 4;
+  const room = width === undefined ? undefined : Math.max(LEAST_ROOM, width - left);
+  const text = [detail, ...(next === undefined ? [] : [next])].map((part) => wrapWords(visible(part), room)).join('\n');
+  return `${paint(level.padEnd(LEVEL_WIDTH))}  ${check.padEnd(CHECK_WIDTH)}  ${text.replaceAll('\n', `\n${' '.repeat(left)}`)}\n`;
 }

@@ -7,7 +7,7 @@ import { asConfiguration, CommandError, EXIT, usageError } from '../exit-codes.j
 import { choiceFlag, type Flag, plainText, switchFlag, valueFlag } from '../flags.js';
 import { jsonFlag } from '../global-flags.js';
 import { nearest } from '../nearest.js';
-import { tableLook } from '../table.js';
+import { lineWidth, tableLook } from '../table.js';
 import { parseDuration, parseInteger } from '../units.js';
 import { createdLines, renderInvites, stateOf } from '../views/invites.js';
 import { withLeader } from '../with-leader.js';
@@ -106,7 +106,7 @@ async function create(invocation: Invocation, operator: OperatorApi): Promise<nu
   const told = file === undefined ? { token } : { file };
   if (invocation.value(jsonFlag)) await output.document({ schema: 1, ...told, ...invited });
   else if (file === undefined) await output.data(`${token}\n`);
-  for (const line of createdLines({ ...invited, file, ttlMs })) output.note(line);
+  for (const line of createdLines({ ...invited, file, ttlMs, width: lineWidth(output.stderr) })) output.note(line);
   return EXIT.ok;
 }
 

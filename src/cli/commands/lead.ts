@@ -23,6 +23,7 @@ import { leaderDirectory, leaderSocket } from '../paths.js';
 import { makePrivateDirectory, requireSafeDirectory } from '../private-directory.js';
 import { announceReady, writeReadyFile } from '../ready.js';
 import { watchStopSignals } from '../stop-signals.js';
+import { lineWidth } from '../table.js';
 import { invocationState } from '../target.js';
 
 const bindFlag: Flag<BindAddress> = valueFlag({
@@ -217,7 +218,9 @@ async function serve(environment: Environment, invocation: Invocation, serving: 
   if (file !== undefined) writeReadyFile(file, ready);
   announceReady(environment);
   const { cluster, address } = ready;
-  for (const line of welcomeLines({ leader: leader.name, cluster, address, invitation })) invocation.output.note(line);
+  const width = lineWidth(environment.stderr);
+  const welcome = { leader: leader.name, cluster, address, invitation, width };
+  for (const line of welcomeLines(welcome)) invocation.output.note(line);
   await untilAborted(signal);
 }
 

@@ -5,6 +5,8 @@ import type { Invocation } from '../command.js';
 import type { Environment } from '../environment.js';
 import { configurationError, usageError } from '../exit-codes.js';
 import { type Flag, plainText, valueFlag, variableOf } from '../flags.js';
+import { lineWidth } from '../table.js';
+import { wrapWords } from '../wrap.js';
 import { askSecret } from './secret-question.js';
 
 export const tokenFlag: Flag<string | undefined> = valueFlag({
@@ -43,7 +45,8 @@ export async function givenToken(environment: Environment, invocation: Invocatio
     throw usageError('--token and --token-file are two answers to one question', 'Leave one of them out.');
   }
   if (word.value !== undefined && (word.source === 'flag' || file.source !== 'flag')) {
-    if (word.source === 'flag') invocation.output.note(SEEN_BY_OTHERS);
+    const { output } = invocation;
+    if (word.source === 'flag') output.note(wrapWords(SEEN_BY_OTHERS, lineWidth(output.stderr)));
     return read(word.value, word.source === 'flag' ? '--token' : variableOf(tokenFlag));
   }
   if (file.value === undefined) return undefined;
@@ -51,8 +54,8 @@ export async function givenToken(environment: Environment, invocation: Invocatio
 }
 
 const SEEN_BY_OTHERS =
-  'The token is erased from the command line now, but others on this host may have seen it, and the shell remembers it: ' +
-  `better are --token-file FILE, --token-file - (stdin) and ${variableOf(tokenFlag)}.`;
+  'The token is erased from the command line now, but the shell remembers it, and others here may have seen it. ' +
+  `Better: --token-file FILE (- is stdin), or ${variableOf(tokenFlag)}.`;
 
 /** Asks for it on the terminal, without showing it. @throws CommandError (78), NetworkError CANCELLED */
 export async function pastedToken(environment: Environment, leader: string): Promise<TakenToken> {

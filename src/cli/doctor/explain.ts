@@ -3,7 +3,8 @@ import type { Command, Invocation } from '../command.js';
 import { EXIT, EXIT_OF, usageError } from '../exit-codes.js';
 import { jsonFlag } from '../global-flags.js';
 import { nearest } from '../nearest.js';
-import type { Style } from '../style.js';
+import { type TableLook, tableLook } from '../table.js';
+import { wrapWords } from '../wrap.js';
 import { EXPLANATIONS } from './explanations.js';
 
 export const explainCommand: Command = {
@@ -62,20 +63,21 @@ async function printAll(invocation: Invocation): Promise<void> {
 async function printOne(invocation: Invocation, code: ErrorCode): Promise<void> {
   const it = explained(code);
   if (invocation.value(jsonFlag)) await invocation.output.document({ schema: 1, ...it });
-  else await invocation.output.data(textOf(it, invocation.style));
+  else await invocation.output.data(textOf(it, tableLook(invocation.output, invocation.style)));
 }
 
-function textOf(it: Explained, style: Style): string {
+function textOf(it: Explained, { style, width }: TableLook): string {
+  const points = (texts: readonly string[]) => texts.map((text) => wrapWords(`  - ${text}`, width, '    '));
   const again = it.retryable ? 'the same call may succeed if it is made again' : 'made again unchanged it fails again';
   return [
     `${style.strong(it.code)}: ${it.meaning}`,
     `${again}; exit code ${it.exitCode}${it.code === 'INVALID_OPTION' ? `, or ${EXIT.configuration} if it was not typed` : ''}`,
     '',
     'Usual causes:',
-    ...it.causes.map((cause) => `  - ${cause}`),
+    ...points(it.causes),
     '',
     'What to do:',
-    ...it.next.map((step) => `  - ${step}`),
+    ...points(it.next),
     '',
   ].join('\n');
 }

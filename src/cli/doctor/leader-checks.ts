@@ -33,7 +33,10 @@ export async function checkLeader(environment: Environment, look: LeaderLook): P
   if (target.url.startsWith('unix:')) return (await openSession(environment, look)).findings;
   if (target.plaintext) return [warn('leader', `${target.url} is plaintext: nobody there is authenticated`)];
   const seen = await checkTls(environment, look, target);
-  return target.identity === undefined ? seen : [...seen, ...(await openSession(environment, look)).findings];
+  if (target.identity === undefined) return seen;
+  const { findings } = await openSession(environment, look);
+  // A session tells the time more exactly.
+  return [...seen.filter(({ check }) => !findings.some((finding) => finding.check === check)), ...findings];
 }
 
 async function checkOwnLeader(environment: Environment, look: LeaderLook): Promise<readonly Finding[]> {

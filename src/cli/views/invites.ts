@@ -1,6 +1,7 @@
 import type { Style } from '../style.js';
 import { type Column, renderTable, type TableLook } from '../table.js';
 import { formatDuration } from '../units.js';
+import { wrapWords } from '../wrap.js';
 
 export type InviteState = 'open' | 'used up' | 'expired' | 'revoked';
 
@@ -57,6 +58,8 @@ export function createdLines(made: {
   readonly address: string;
   readonly id: string;
   readonly file: string | undefined;
+  /** Characters in a line of the terminal; undefined if it is none. */
+  readonly width: number | undefined;
 }): readonly string[] {
   const address = made.address.replace(/^wss:\/\//, '');
   const file = made.file ?? 'FILE';
@@ -66,7 +69,10 @@ export function createdLines(made: {
       : `netmgr config context add NAME ${address} --token-file ${file}`;
   const whom = made.uses === 1 ? `one ${made.role}` : `${made.uses} ${made.role}s`;
   return [
-    `for ${whom}, within ${formatDuration(made.ttlMs)}; 'netmgr invite revoke ${made.id}' takes it back`,
+    wrapWords(
+      `for ${whom}, within ${formatDuration(made.ttlMs)}; 'netmgr invite revoke ${made.id}' takes it back`,
+      made.width,
+    ),
     `use it with:  ${use}`,
   ];
 }

@@ -10,19 +10,22 @@ export async function renderStatus(status: ClusterStatus, look: TableLook): Prom
   const lines = [headline(status, look), countsLine(status, look), ''];
   const counters = countersText(status.leader.counters);
   if (status.nodes.length === 0) {
-    lines.push(...nobodyYet(visible(status.leader.address)).map((line) => clipLine(line, look)));
+    lines.push(...nobodyYet(visible(status.leader.address)));
     return `${lines.join('\n')}\n`;
   }
   const table = await renderNodes(status.nodes, look);
   return `${lines.join('\n')}\n${table}${counters === '' ? '' : `\n${look.style.faint(clipLine(`counted: ${counters}`, look))}\n`}`;
 }
 
+/** Not clipped on a narrow terminal: they are there to be copied. */
 function nobodyYet(address: string): readonly string[] {
-  if (!address.startsWith('wss://')) return [`No collaborators yet. On this host: netmgr join ${address}`];
+  if (!address.startsWith('wss://')) return ['No collaborators yet.', `On this host:  netmgr join ${address}`];
   const elsewhere = `netmgr join ${address.slice('wss://'.length)} --token-file FILE`;
   return [
-    'No collaborators yet. On this host: netmgr join',
-    `Elsewhere: ${elsewhere}  ('netmgr invite create' makes a token)`,
+    'No collaborators yet.',
+    'On this host:  netmgr join',
+    `On another:    ${elsewhere}`,
+    'A token:       netmgr invite create',
   ];
 }
 
