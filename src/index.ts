@@ -4,6 +4,7 @@ export {
   type ErrorCode,
   isNetworkError,
   NetworkError,
+  NetworkRetryExhaustedError,
   NetworkTimeoutError,
   summaryOf,
 } from './base/errors.js';
@@ -34,8 +35,22 @@ export type { MessageDraft, MessageKind, NetworkMessage, Priority } from './mess
 export { payloadOf } from './message/raw-payload.js';
 export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
 export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from './network/credentials.js';
+export { Endpoint, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
+export type { MessageContext, MessageHandler } from './network/message-handler.js';
 export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
+export type { EjectionOptions } from './network/reliable/balancer.js';
+export type { CircuitOptions, CircuitState } from './network/reliable/circuit-breaker.js';
+export type { ThrottleOptions } from './network/reliable/client-throttle.js';
+export type { ReliableNetworkOptions, Route } from './network/reliable/options.js';
+export {
+  type ReliableEvents,
+  type ReliableLimits,
+  ReliableNetwork,
+  type ReliablePeer,
+} from './network/reliable/reliable-network.js';
+export type { RetryBudgetOptions } from './network/reliable/retry-budget.js';
+export type { RequestDraft, RequestLimits } from './network/requester.js';
 export { SocketAuthenticator } from './network/socket-authenticator.js';
 export { WebSocketNetwork } from './network/websocket/network.js';
 export type {

@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'BACKPRESSURE'
   | 'SLOW_PEER'
   | 'TIMEOUT'
+  | 'RETRIES_EXHAUSTED'
+  | 'CIRCUIT_OPEN'
   | 'CANCELLED'
   | 'STOPPED'
   | 'IO'
@@ -45,6 +47,8 @@ const CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean; readonly 
   BACKPRESSURE: { retryable: true, summary: 'the peer reads more slowly than we write; its queue is full' },
   SLOW_PEER: { retryable: true, summary: 'the peer stopped reading and was dropped' },
   TIMEOUT: { retryable: true, summary: 'no answer came before the deadline' },
+  RETRIES_EXHAUSTED: { retryable: true, summary: 'every try failed that could be made' },
+  CIRCUIT_OPEN: { retryable: true, summary: 'the peer failed so often that it is not asked for a while' },
   CANCELLED: { retryable: false, summary: 'the caller gave up' },
   STOPPED: { retryable: false, summary: 'this node was stopped, or has not been started' },
   IO: { retryable: true, summary: 'the operating system reported an input or output error' },
@@ -130,6 +134,25 @@ export class NetworkTimeoutError extends NetworkError {
   override readonly name = 'NetworkTimeoutError';
   constructor(message: string, options?: NetworkErrorOptions) {
     super('TIMEOUT', message, options);
+  }
+}
+
+export interface RetryExhaustedOptions extends Omit<NetworkErrorOptions, 'cause'> {
+  readonly lastError: NetworkError;
+  readonly attempts: number;
+}
+
+/** No further try may be made; the last one's failure is `lastError` (and `cause`). */
+export class NetworkRetryExhaustedError extends NetworkError {
+  override readonly name = 'NetworkRetryExhaustedError';
+  readonly lastError: NetworkError;
+  /** How many tries were made, the first one included. */
+  readonly attempts: number;
+
+  constructor(message: string, options: RetryExhaustedOptions) {
+    super('RETRIES_EXHAUSTED', message, { ...options, cause: options.lastError });
+    this.lastError = options.lastError;
+    this.attempts = options.attempts;
   }
 }
 

@@ -35,6 +35,8 @@ export const EXIT_OF: Readonly<Record<ErrorCode, number>> = {
   BACKPRESSURE: EXIT.tryLater,
   SLOW_PEER: EXIT.tryLater,
   TIMEOUT: EXIT.timeout,
+  RETRIES_EXHAUSTED: EXIT.tryLater,
+  CIRCUIT_OPEN: EXIT.tryLater,
   CANCELLED: EXIT.interrupted,
   STOPPED: EXIT.unreachable,
   IO: EXIT.tryLater,

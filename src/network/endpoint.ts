@@ -1,9 +1,9 @@
-import type { Clock } from '../base/clock.js';
+import { type Clock, SystemClock } from '../base/clock.js';
 import { DeadlineWheel } from '../base/deadline-wheel.js';
 import { type ErrorCode, messageOf, NetworkError } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
-import type { Random } from '../base/random.js';
+import { type Random, systemRandom } from '../base/random.js';
 import { MAX_TTL_MS, shownValue } from '../message/guard.js';
 import type { NetworkMessage } from '../message/message.js';
 import { Stamp } from '../message/stamp.js';
@@ -27,8 +27,10 @@ export interface RequestingNetwork extends Network {
 export interface EndpointParts {
   /** Not started yet, and nobody else's: the endpoint takes what arrives there. */
   readonly network: Network;
-  readonly clock: Clock;
-  readonly random: Random;
+  /** @default the machine's */
+  readonly clock?: Clock | undefined;
+  /** @default the machine's */
+  readonly random?: Random | undefined;
   /** @default silent */
   readonly log?: Log | undefined;
 }
@@ -44,8 +46,8 @@ const DEFAULT_GRACE_MS = 1000;
  * - A request ends exactly once. Late and repeated answers, and those of another peer than the one asked, are dropped
  *   and counted. An abort tells the peer (`cancel`); the end of the peer's connection ends its requests with CLOSED
  *   (that one may have been carried out), its timeout with TIMEOUT (the same).
- * - A request that arrives twice while its handler runs is handled once. Nothing is remembered of one that has ended:
- *   if it arrives again, it is handled again.
+ * - A request that arrives again (with the same `id`) while its handler runs is handled once, and the one answer serves
+ *   both. Nothing is remembered of one that has ended: if it arrives again, it is handled again.
  * - Responses and errors go to the requests that wait for them, `cancel` to the request that it names, requests and
  *   events to the handler if there is one, and everything else to the sink of `onMessage`.
  * - A request that neither a handler nor a sink takes is answered NO_HANDLER.
@@ -68,10 +70,11 @@ export class Endpoint implements RequestingNetwork {
   #stop: Promise<void> | undefined;
 
   constructor(parts: EndpointParts) {
-    const { network, clock, random, log = silentLog } = parts;
+    const { network, clock = new SystemClock(), random = systemRandom, log = silentLog } = parts;
     this.#network = network;
     this.#clock = clock;
     this.#log = log;
+    // Its own epoch: the network's control messages are stamped by another.
     const stamp = new Stamp(network.self, clock, random.fork('endpoint'));
     this.#wheel = new DeadlineWheel(clock);
     this.#requester = new Requester({ network, stamp, wheel: this.#wheel });

@@ -34,7 +34,7 @@ export interface ReceptionCounters {
   overloaded: number;
   /** Requests that nobody here takes. */
   noHandler: number;
-  /** Repeats of a request that is still being handled; ignored. */
+  /** Repeats of a request that is still being handled; one answer serves them all. */
   duplicates: number;
   /** Requests whose caller gave up, was lost, or had no time left before the handler was done. */
   abandoned: number;
@@ -85,10 +85,7 @@ export class Reception implements Counter {
       this.turnAway(message);
       return;
     }
-    if (message.kind === 'request' && this.#running.size > 0 && this.#running.get(peer.node, message.id)) {
-      this.counters.duplicates += 1;
-      return;
-    }
+    if (message.kind === 'request' && this.#running.size > 0 && this.#repeats(message, peer)) return;
     if (this.#running.size >= MAX_RUNNING) {
       this.counters.overloaded += 1;
       const text = `${this.#network.self} has ${MAX_RUNNING} messages in hand, its limit`;
@@ -142,6 +139,18 @@ export class Reception implements Counter {
     }
   }
 
+  /** Whether it is in hand already: then that one answers it as well, and has as much time as the repeat says. */
+  #repeats(message: NetworkMessage, peer: Peer): boolean {
+    const serving = this.#running.get(peer.node, message.id);
+    if (!serving) return false;
+    this.counters.duplicates += 1;
+    if (message.ttl !== undefined) {
+      serving.prolong(message.ttl);
+      this.#wheel.add(serving, message.ttl);
+    }
+    return true;
+  }
+
   #run(handler: MessageHandler, serving: Serving): void {
     let result: unknown;
     try {
@@ -155,7 +164,7 @@ export class Reception implements Counter {
       return;
     }
     this.#running.add(serving);
-    if (serving.message.ttl !== undefined) this.#wheel.add(serving, serving.message.ttl);
+    if (serving.remainingMs !== undefined) this.#wheel.add(serving, serving.remainingMs);
     // Whatever can be waited for, but each only once.
     Promise.resolve(result).then(
       (value) => {

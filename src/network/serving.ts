@@ -19,7 +19,8 @@ export class Serving extends Deadline implements MessageContext {
   readonly message: NetworkMessage;
   readonly peer: Peer;
   readonly #counter: Counter;
-  readonly #receivedAt: number;
+  /** When the caller stops waiting, on the clock's scale; undefined if it did not say. */
+  #endsAt: number | undefined;
   /** Most handlers never ask for the signal, so it is made when one does. */
   #controller: AbortController | undefined = undefined;
   #aborted: NetworkError | undefined = undefined;
@@ -29,7 +30,12 @@ export class Serving extends Deadline implements MessageContext {
     this.#counter = counter;
     this.message = message;
     this.peer = peer;
-    this.#receivedAt = message.ttl === undefined ? 0 : counter.clock.now();
+    if (message.ttl !== undefined) this.prolong(message.ttl);
+  }
+
+  /** The caller waits for so many milliseconds from now. */
+  prolong(ttl: number): void {
+    this.#endsAt = this.#counter.clock.now() + ttl;
   }
 
   get payload(): unknown {
@@ -45,8 +51,7 @@ export class Serving extends Deadline implements MessageContext {
   }
 
   get remainingMs(): number | undefined {
-    const { ttl } = this.message;
-    return ttl === undefined ? undefined : Math.max(0, this.#receivedAt + ttl - this.#counter.clock.now());
+    return this.#endsAt === undefined ? undefined : Math.max(0, this.#endsAt - this.#counter.clock.now());
   }
 
   /** Nobody waits for it any more: what the handler still returns is dropped. */

@@ -91,7 +91,7 @@ for (const folder of SIMULATED) {
   }
 }
 for (const folder of ['security', 'manager', 'role']) {
-  for (const transport of ['memory', 'websocket']) {
+  for (const transport of ['memory', 'websocket', 'reliable']) {
     probe(`${folder}/${transport}.ts`, `export type { Thing } from '../network/${transport}/thing.js';`, IMPORTS);
   }
   probe(`${folder}/contract.ts`, `export type { Thing } from '../network/network.js';`, undefined);
@@ -101,6 +101,9 @@ probe('role/table.ts', `export type { Thing } from '../security/authorisation.js
 probe('base/node.ts', `export { inspect } from 'node:util';`, IMPORTS);
 probe('network/to-transport.ts', `export type { Thing } from './memory/thing.js';`, IMPORTS);
 probe('network/memory/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
+probe('network/memory/to-wrapper.ts', `export type { Thing } from '../reliable/thing.js';`, IMPORTS);
+probe('network/reliable/to-transport.ts', `export type { Thing } from '../memory/thing.js';`, IMPORTS);
+probe('network/reliable/to-contract.ts', `export type { Thing } from '../endpoint.js';`, undefined);
 probe('network/memory/to-contract.ts', `export type { Thing } from '../network.js';`, undefined);
 probe('index.ts', `export type { Thing } from './cli/thing.js';`, IMPORTS);
 probe(

@@ -64,6 +64,23 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     ],
     next: ['--timeout 60s', 'netmgr status NODE: busy slots, loop lag, when it was last seen'],
   },
+  RETRIES_EXHAUSTED: {
+    causes: [
+      'the node, or the way to it, has been down for longer than all tries took',
+      'so much fails that the retry budget is used up, or the caller had no time left for another try',
+    ],
+    next: [
+      'the message has the last failure: explain its code',
+      'maxRetries, maxTimeout and budget of ReliableNetwork (library)',
+    ],
+  },
+  CIRCUIT_OPEN: {
+    causes: ['the last requests to this node failed: it is down, hangs, or is overloaded'],
+    next: [
+      'the message says when it is asked again; nothing has to be done for that',
+      "why it failed: the codes of the requests before, and the node's own log",
+    ],
+  },
   CANCELLED: {
     causes: ['Ctrl-C, or a signal from a supervisor', 'an AbortSignal of the caller (library)'],
     next: ['nothing is wrong'],

@@ -1,0 +1,64 @@
+import { type NetworkError, NetworkRetryExhaustedError, NetworkTimeoutError } from '../../base/errors.js';
+import { ANYONE } from '../../base/names.js';
+import type { RequestDraft } from '../requester.js';
+import type { Lane } from './balancer.js';
+import type { Route } from './options.js';
+import type { Target } from './target.js';
+import type { Try } from './transmitter.js';
+
+export interface CallParts {
+  readonly target: Target;
+  readonly draft: RequestDraft;
+  readonly maxRetries: number;
+  readonly startedAt: number;
+  /** What the caller said, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One request on its way through its tries. */
+export class Call implements Try {
+  readonly target: Target;
+  readonly draft: RequestDraft;
+  readonly maxRetries: number;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** On the clock's scale. */
+  readonly deadline: number;
+  lane: Lane<Route> | undefined = undefined;
+  /** Tries that were made. */
+  tries = 0;
+  lastError: NetworkError | undefined = undefined;
+
+  constructor(parts: CallParts) {
+    this.target = parts.target;
+    this.draft = parts.draft;
+    this.maxRetries = parts.maxRetries;
+    this.timeoutMs = parts.timeoutMs;
+    this.signal = parts.signal;
+    this.deadline = parts.timeoutMs === undefined ? Number.POSITIVE_INFINITY : parts.startedAt + parts.timeoutMs;
+  }
+
+  get to(): string {
+    const { to } = this.draft;
+    return to === ANYONE ? 'anybody' : (to ?? 'the leader');
+  }
+
+  /** @param why no further try is made */
+  exhausted(lastError: NetworkError, why: string): NetworkRetryExhaustedError {
+    const text = `'${this.draft.type}' to ${this.to} failed after ${this.#triesText} (${why}): ${lastError.message}`;
+    return new NetworkRetryExhaustedError(text, { lastError, attempts: this.tries, node: this.draft.to });
+  }
+
+  /** The caller's own deadline came while a try was under way. */
+  outOfTime(lastError: NetworkError): NetworkError {
+    if (this.tries === 1) return lastError;
+    const within = `within ${Math.round(this.timeoutMs ?? 0)} ms`;
+    const text = `no answer to '${this.draft.type}' from ${this.to} ${within}, in ${this.#triesText}`;
+    return new NetworkTimeoutError(text, { node: this.draft.to, cause: lastError });
+  }
+
+  get #triesText(): string {
+    return this.tries === 1 ? '1 try' : `${this.tries} tries`;
+  }
+}
