@@ -167,15 +167,15 @@ export class Guest extends Stranger {
       perMessageDeflate: false,
     });
     socket.on('error', () => {});
-    const upgraded = once(socket, 'upgrade').then(([response]) => response.socket as TLSSocket);
-    const opened = once(socket, 'open');
-    const gone = once(socket, 'close').then(() => undefined);
-    const tls = await Promise.race([upgraded, gone]);
+    let tls: TLSSocket | undefined;
+    socket.once('upgrade', (response) => {
+      tls = response.socket as TLSSocket;
+    });
+    await new Promise<void>((resolve) => void socket.once('open', resolve).once('close', () => resolve()));
     if (tls === undefined) throw new Error('the connection was refused');
     const certificate = tls.getPeerX509Certificate();
     if (!certificate) throw new Error('no certificate was shown');
     const guest = new Guest(socket, self, createHash('sha256').update(certificate.raw).digest());
-    await Promise.race([opened, gone]);
     return guest;
   }
 
