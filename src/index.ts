@@ -15,7 +15,7 @@ export { VERSION } from './base/version.js';
 export { type CreateCollaboratorOptions, createCollaborator } from './compose/collaborator.js';
 export type { CommonOptions } from './compose/common.js';
 export type { JoinOptions } from './compose/join.js';
-export { type CreateLeaderOptions, createLeader, type ListenAt } from './compose/leader.js';
+export { type CreateLeaderOptions, createLeader, type ListenAt, type SecureLeader } from './compose/leader.js';
 export { type ConnectOperatorOptions, connectOperator } from './compose/operator.js';
 export {
   defineMessage,

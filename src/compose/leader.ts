@@ -9,6 +9,7 @@ import { WebSocketNetwork } from '../network/websocket/network.js';
 import type { ListenOptions } from '../network/websocket/options.js';
 import type { NetworkWiring } from '../network/wiring.js';
 import { Leader } from '../role/leader.js';
+import type { SecurityOperations } from '../role/security-operations.js';
 import { LeaderSecurity } from '../security/leader-security.js';
 import { type CommonOptions, checkName, DEFAULT_HOST, machineOf, socketListener, started } from './common.js';
 
@@ -43,13 +44,21 @@ export interface ListenAt {
 /** The name of the TCP port's listener, as `Peer.listener` shows it. */
 const TCP = 'tcp';
 
+/** A leader that lets in by join tokens and device keys. */
+export type SecureLeader = Leader & { readonly security: SecurityOperations };
+
 /**
  * Starts a leader; resolves once it listens.
  *
  * @example
  * await using leader = await createLeader({ listen: { port: 0 } });
+ * const { token } = await leader.security.invites.create({ role: 'collaborator' });
  * @throws NetworkError ADDRESS_IN_USE, INVALID_OPTION, or another that says why it cannot listen
  */
+export async function createLeader(
+  options?: CreateLeaderOptions & { readonly plaintext?: false | undefined; readonly network?: undefined },
+): Promise<SecureLeader>;
+export async function createLeader(options: CreateLeaderOptions): Promise<Leader>;
 export async function createLeader(options: CreateLeaderOptions = {}): Promise<Leader> {
   const name = checkName('name', options.name ?? 'leader');
   const cluster = checkName('cluster', options.cluster ?? 'default');

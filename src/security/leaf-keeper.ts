@@ -78,6 +78,7 @@ export class LeafKeeper implements AsyncDisposable {
     const options = { ...given, names: given.names.filter((name) => isNameOrTell(name, log)) };
     const { clock, random } = options;
     const store = certificateStore(options.directory);
+    const isFirst = store.read('ca.pem') === undefined;
     const authority = await openAuthority(store, {
       cluster: options.cluster,
       now: clock.wallNow(),
@@ -85,7 +86,9 @@ export class LeafKeeper implements AsyncDisposable {
       expected: options.expected ?? false,
     });
     const found = findLeaf(store, authority, options);
-    if (typeof found === 'string') log.info({ file: store.where('leaf.pem') }, `a new certificate is made: ${found}`);
+    // At a first start there is nothing to miss.
+    if (typeof found === 'string' && !isFirst)
+      log.info({ file: store.where('leaf.pem') }, `a new certificate is made: ${found}`);
     const leaf = typeof found === 'string' ? await issue(authority, options) : found;
     const keeper = new LeafKeeper(options, { store, authority, leaf });
     if (leaf !== found) keeper.#save();

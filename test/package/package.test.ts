@@ -36,7 +36,7 @@ import { InMemoryNetwork } from 'netmgr/testing';
 const upper = handle('upper', {}, (payload) => String(payload).toUpperCase());
 
 await using leader = await createLeader({ listen: { port: 0 } });
-const { token } = (await leader.security?.invites.create({ role: 'collaborator' })) ?? {};
+const { token } = await leader.security.invites.create({ role: 'collaborator' });
 await using collaborator = await createCollaborator({ name: 'w1', leader: leader.address, token, handlers: [upper] });
 const answer: string = await leader.request(upper, 'hello');
 console.log(answer, leader.address.startsWith('wss:'), typeof InMemoryNetwork);
