@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   role: ['base', 'message', 'traffic', 'membership', 'network', 'manager'],
   compose: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role'],
   cli: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role', 'compose'],
+  testing: ['base', 'message', 'traffic', 'membership', 'network', 'security', 'manager', 'role'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 const PURE = ['base', 'message', 'traffic', 'membership'];

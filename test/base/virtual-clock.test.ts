@@ -120,3 +120,35 @@ test('a timer that re-arms itself with no delay is found out', async () => {
   again();
   await assert.rejects(clock.advance(1), /stands still/);
 });
+
+test('a node whose clock drifts sees more time, or less, and its timers with it', async () => {
+  const clock = new VirtualClock();
+  const fast = clock.skewed(0);
+  const slow = clock.skewed(0);
+  await clock.advance(1000);
+  fast.driftPpm = 100_000;
+  slow.driftPpm = -200_000;
+  const ran: string[] = [];
+  fast.setTimer(1100, () => ran.push(`fast ${Math.round(clock.now())} ${Math.round(fast.now())}`));
+  slow.setTimer(800, () => ran.push(`slow ${Math.round(clock.now())} ${Math.round(slow.now())}`));
+  // Nothing comes too early: a sum of many small waits is as long as they are together.
+  let left = 1000;
+  const step = () => {
+    left -= 1;
+    if (left > 0) fast.setTimer(1.1, step);
+    else ran.push(`steps ${fast.now() >= 2100 ? 'in time' : 'early'}`);
+  };
+  fast.setTimer(1.1, step);
+  await clock.advance(1001);
+  assert.deepEqual(ran, ['fast 2000 2100', 'slow 2000 1800', 'steps in time']);
+  assert.equal(fast.wallNow() - clock.wallNow(), 100);
+  fast.driftPpm = 0;
+  await clock.advance(5000);
+  assert.equal(fast.wallNow() - clock.wallNow(), 100);
+  assert.throws(
+    () => {
+      fast.driftPpm = -1_000_000;
+    },
+    { code: 'INVALID_OPTION' },
+  );
+});
