@@ -2,7 +2,7 @@ import type { NodeId } from '../base/names.js';
 import type { HubEntry } from '../network/memory/history.js';
 
 export interface DiagramOptions {
-  /** Nodes in the order of their columns. @default as they appear */
+  /** Nodes in the order of their columns; others follow as they appear. @default none */
   readonly nodes?: readonly NodeId[] | undefined;
   /** So many of the last lines; what is left out is said. @default 60 */
   readonly maxLines?: number | undefined;
@@ -37,7 +37,7 @@ const STOPPED: ReadonlySet<string> = new Set(['drop', 'wait', 'lost']);
  */
 export function sequenceDiagram(events: readonly HubEntry[], options: DiagramOptions = {}): string {
   const shown = events.filter((event) => options.everything === true || matters(event));
-  const nodes = options.nodes ?? nodesOf(shown);
+  const nodes = [...new Set([...(options.nodes ?? []), ...nodesOf(shown)])];
   const maxLines = options.maxLines ?? DEFAULT_LINES;
   const kept = shown.slice(-maxLines);
   const columns = new Columns(nodes, kept);
@@ -111,7 +111,7 @@ class Columns {
     row[start] = 'o';
     row[start < end ? end - 1 : end + 1] = arrives ? (start < end ? '>' : '<') : 'x';
     const label = ` ${type.slice(0, high - low - 6)} `;
-    const from = low + Math.floor((high - low - label.length) / 2) + 1;
+    const from = low + 1 + Math.floor((high - low - 1 - label.length) / 2);
     for (const [i, character] of [...label].entries()) row[from + i] = character;
   }
 }

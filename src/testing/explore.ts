@@ -1,10 +1,9 @@
-import { messageOf } from '../base/errors.js';
 import { seededRandom } from '../base/random.js';
 import { faultText, type ScheduledFault } from '../network/memory/fault.js';
 import { randomSchedule } from '../network/memory/random-schedule.js';
 import { sequenceDiagram } from './diagram.js';
 import type { SavedRun } from './saved-run.js';
-import { DEFAULT_DURATION_MS, type RunResult, runScenario, type Scenario, sameKind } from './scenario.js';
+import { DEFAULT_DURATION_MS, firstLine, type RunResult, runScenario, type Scenario, sameKind } from './scenario.js';
 import { DEFAULT_SHRINK_RUNS, shrink } from './shrink.js';
 import { simplify } from './simplify.js';
 
@@ -89,7 +88,7 @@ export async function replay(scenario: Scenario, { seed, schedule, digest }: Sav
     same: result.digest === digest,
     error: result.error,
     digest: result.digest,
-    diagram: diagramOf(result),
+    diagram: diagramOf(result, scenario),
   };
 }
 
@@ -134,10 +133,10 @@ function makeFailure({ scenario, seed, schedule: original, error: first }: Found
   const { last, schedule, minimal, repeatable } = reduced;
   const error = last.failed ? last.error : first;
   const { name = 'scenario' } = scenario;
-  const saved: SavedRun = { v: 1, scenario: name, seed, schedule, digest: last.digest, error: messageOf(error) };
-  const diagram = diagramOf(last);
+  const saved: SavedRun = { v: 1, scenario: name, seed, schedule, digest: last.digest, error: firstLine(error) };
+  const diagram = diagramOf(last, scenario);
   const report = [
-    `${name} fails with seed ${seed}: ${messageOf(error)}`,
+    `${name} fails with seed ${seed}: ${firstLine(error)}`,
     faultsText(original.length, schedule, minimal),
     ...schedule.map(scheduledText),
     ...(repeatable ? [] : ['It does not repeat: the scenario uses time or chance that is not of its world.']),
@@ -158,4 +157,4 @@ function scheduledText({ at, forMs, fault }: ScheduledFault): string {
   return `  at ${at} ms${forMs === undefined ? '' : `, for ${forMs} ms`}: ${faultText(fault)}`;
 }
 
-const diagramOf = ({ hub }: RunResult): string => sequenceDiagram(hub.events());
+const diagramOf = ({ hub }: RunResult, { nodes }: Scenario): string => sequenceDiagram(hub.events(), { nodes });

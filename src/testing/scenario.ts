@@ -71,7 +71,7 @@ export async function runScenario(
   const finish = (failed: boolean, error?: unknown): void => {
     if (end.over) return;
     Object.assign(end, { over: true, failed, error });
-    if (failed) hub.note('FAILED', messageOf(error));
+    if (failed) hub.note('FAILED', firstLine(error));
   };
   const world: World = {
     seed,
@@ -95,6 +95,9 @@ export async function runScenario(
   }
   return { error: end.error, failed: end.failed, digest: hub.digest(), hub };
 }
+
+/** What an assertion says in its first line; the rest compares values. */
+export const firstLine = (error: unknown): string => messageOf(error).split('\n', 1)[0] ?? '';
 
 /** So that a scenario that throws before its first await rejects as well. */
 const start = async (scenario: Scenario, world: World): Promise<void> => scenario.run(world);

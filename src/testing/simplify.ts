@@ -4,7 +4,7 @@ import type { Fault, ScheduledFault } from '../network/memory/fault.js';
 const SHORTEST_MS = 10;
 
 /** Simpler forms of a fault, the simplest first: fewer things wrong with a link, a shorter time. */
-export function simplerForms(scheduled: ScheduledFault): ScheduledFault[] {
+function simplerForms(scheduled: ScheduledFault): ScheduledFault[] {
   const forms = simplerFaults(scheduled.fault).map((fault): ScheduledFault => ({ ...scheduled, fault }));
   const { forMs } = scheduled;
   if (forMs !== undefined && forMs / 2 >= SHORTEST_MS) forms.push({ ...scheduled, forMs: Math.round(forMs / 2) });

@@ -37,7 +37,7 @@ export type Fault =
 
 export type FaultKind = Fault['kind'];
 
-export const FAULT_KINDS: readonly FaultKind[] = ['partition', 'split', 'fail', 'crash', 'faults', 'clock'];
+const FAULT_KINDS: readonly FaultKind[] = ['partition', 'split', 'fail', 'crash', 'faults', 'clock'];
 
 /** A fault at its time. */
 export interface ScheduledFault {

@@ -15,7 +15,7 @@ export type Latency =
   | { readonly kind: 'list'; readonly ms: readonly number[] };
 
 /** A tail has an end: nothing is under way for longer than an hour. */
-export const LONGEST_LATENCY_MS = 3_600_000;
+const LONGEST_LATENCY_MS = 3_600_000;
 const MAX_LIST = 100_000;
 
 /** One draw. A distribution takes the same number of draws from `random` each time, so that later ones stay put. */

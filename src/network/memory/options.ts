@@ -30,7 +30,7 @@ export interface LinkFaults {
 }
 
 /** What does nothing but take a millisecond. */
-export const CALM: LinkFaults = {
+const CALM: LinkFaults = {
   baseDelayMs: 1,
   jitter: 0,
   dropRate: 0,
