@@ -37,8 +37,8 @@ export class Fortress implements AsyncDisposable {
   readonly honest: Collaborator;
   readonly security: SecurityOperations;
   readonly #clock: SystemClock;
-  readonly #raw: Socket[] = [];
-  readonly #guests: Guest[] = [];
+  readonly #raw = new Set<Socket>();
+  readonly #guests = new Set<Guest>();
 
   private constructor(leader: Leader, honest: Collaborator, clock: SystemClock) {
     if (!leader.security) throw new Error('a leader without security');
@@ -89,7 +89,7 @@ export class Fortress implements AsyncDisposable {
   async tcp(localAddress = '127.0.0.1'): Promise<Socket> {
     const socket = connect({ host: '127.0.0.1', port: this.port, localAddress });
     socket.on('error', () => {});
-    this.#raw.push(socket);
+    this.#keep(socket);
     await once(socket, 'connect');
     return socket;
   }
@@ -99,7 +99,7 @@ export class Fortress implements AsyncDisposable {
     const tcp = await this.tcp(options.localAddress);
     const socket = connectTls({ socket: tcp, rejectUnauthorized: false, ca: [], ...options });
     socket.on('error', () => {});
-    this.#raw.push(socket);
+    this.#keep(socket);
     await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]);
     return socket;
   }
@@ -107,7 +107,8 @@ export class Fortress implements AsyncDisposable {
   /** A WebSocket over TLS that has said nothing. */
   async guest(self: string, localAddress?: string): Promise<Guest> {
     const guest = await Guest.dial(this.port, self, localAddress);
-    this.#guests.push(guest);
+    this.#guests.add(guest);
+    guest.socket.once('close', () => this.#guests.delete(guest));
     return guest;
   }
 
@@ -129,6 +130,12 @@ export class Fortress implements AsyncDisposable {
     ]);
     if (asked.some((answer) => answer !== 'ü€')) throw new Error('a wrong answer');
     if (this.status('honest') !== 'alive') throw new Error(`the honest member is ${this.status('honest')}`);
+  }
+
+  /** Until it is closed: thousands come and go. */
+  #keep(socket: Socket): void {
+    this.#raw.add(socket);
+    socket.once('close', () => this.#raw.delete(socket));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
