@@ -133,6 +133,27 @@ describe('an endpoint', () => {
     assert.ok((b.counters.lateAnswers ?? 0) > 0);
   });
 
+  it('gives a repeat that arrives in time to the run that is under way, with the time of the repeat', async () => {
+    const contexts: MessageContext[] = [];
+    a.handle({
+      handle: (_, context) => {
+        contexts.push(context);
+        return new Promise((resolve) => lab.clock.setTimer(450, () => resolve('done')));
+      },
+    });
+    const request = { v: 1, id: 'e-1', kind: 'request', type: 'x', from: 'b', to: 'a', ts: 0, ttl: 200 } as const;
+    b.send(request);
+    await lab.clock.advance(150);
+    b.send({ ...request, ttl: 400 });
+    await lab.clock.advance(250);
+    assert.equal(contexts.length, 1);
+    assert.equal(contexts[0]?.signal.aborted, false);
+    assert.equal(contexts[0]?.remainingMs, 151);
+    await lab.clock.advance(100);
+    assert.deepEqual([a.counters.duplicates, a.counters.handled, a.counters.abandoned], [1, 1, 0]);
+    assert.equal(b.counters.lateAnswers, 1);
+  });
+
   it('drops late answers', async () => {
     lab.hub.setLinkFaults('a', 'b', { baseDelayMs: 200 });
     a.handle({ handle: () => 'late' });

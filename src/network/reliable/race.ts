@@ -6,7 +6,7 @@ export interface RaceParts {
   readonly clock: Clock;
   /** When the second sets out, in milliseconds. */
   readonly afterMs: number;
-  /** The caller's. */
+  /** The caller's; not aborted yet. */
   readonly signal: AbortSignal | undefined;
   /** Shared by all races, so that one signal for many is listened to once. */
   readonly watch: AbortWatch<Race>;
@@ -36,10 +36,9 @@ export class Race {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (parts.signal && !parts.signal.aborted) parts.watch.add(parts.signal, this);
+    if (parts.signal) parts.watch.add(parts.signal, this);
     this.#timer = parts.clock.setTimer(parts.afterMs, () => this.#run('second'));
     this.#run('first');
-    if (parts.signal?.aborted) this.abort(parts.signal.reason);
   }
 
   /** The caller gave up: those that run end with it. */

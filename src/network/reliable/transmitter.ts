@@ -39,7 +39,9 @@ export class Transmitter {
   }
 
   send(attempt: Try, limits: RequestLimits): Promise<NetworkMessage> {
-    if (this.#parts.hedgeAfterMs !== undefined) return this.#hedged(attempt, limits, this.#parts.hedgeAfterMs);
+    const { hedgeAfterMs } = this.#parts;
+    // A caller that has given up already gets its error from the network, and nothing is sent.
+    if (hedgeAfterMs !== undefined && !limits.signal?.aborted) return this.#hedged(attempt, limits, hedgeAfterMs);
     if (attempt.target.balancer) return this.#routed(attempt, limits);
     return this.#parts.network.request(attempt.draft, limits);
   }
