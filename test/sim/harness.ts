@@ -54,7 +54,8 @@ export class Harness {
   constructor(seed: number, collaborators: number) {
     this.random = seededRandom(seed);
     const codec = seed % 4 === 0 ? 'msgpack' : 'json';
-    this.hub = new InMemoryNetwork({ clock: this.clock, random: this.random.fork('network'), codec });
+    const faults = { baseDelayMs: 1, jitter: 0.5 };
+    this.hub = new InMemoryNetwork({ clock: this.clock, random: this.random.fork('network'), codec, faults });
     this.invariants = new Invariants(this.clock, (who, text) => this.hub.note(who, text));
     this.seats = Array.from({ length: collaborators }, (_, i) => ({
       name: `w${i + 1}`,

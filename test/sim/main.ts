@@ -1,14 +1,16 @@
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../../src/base/clock.js';
 import { messageOf } from '../../src/base/errors.js';
+import { shrink } from '../../src/testing/shrink.js';
 import { replayCommand, type SimulationResult, simulate } from './simulation.js';
 
-const USAGE = `npm run sim -- [--seed N] [--seeds FROM..TO] [--minutes M] [--trace]
+const USAGE = `npm run sim -- [--seed N] [--seeds FROM..TO] [--minutes M] [--trace] [--shrink]
 
   --seed N          replay one seed
   --seeds FROM..TO  run a range (default 1..500)
   --minutes M       go on with further seeds until the time is over
   --trace           print what happened, line by line
+  --shrink          with --seed: reduce a failure to the fewest strikes, and print what happens with these
 
 Exit code 1 if an invariant was violated.`;
 
@@ -16,6 +18,7 @@ interface Plan {
   readonly from: number;
   readonly to: number;
   readonly trace: boolean;
+  readonly shrink: boolean;
 }
 
 /** What the command line asks for; undefined if it cannot be read. */
@@ -27,10 +30,13 @@ function readPlan(args: readonly string[]): Plan | { readonly minutes: number; r
       seeds: { type: 'string' },
       minutes: { type: 'string' },
       trace: { type: 'boolean', default: false },
+      shrink: { type: 'boolean', default: false },
     },
   });
-  const trace = values.trace;
-  if (values.seed !== undefined) return /^\d+$/.test(values.seed) ? range(values.seed, values.seed, trace) : undefined;
+  const { trace, shrink } = values;
+  if (values.seed !== undefined) {
+    return /^\d+$/.test(values.seed) ? { ...range(values.seed, values.seed, trace), shrink } : undefined;
+  }
   const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? '1..500') ?? [];
   if (from === undefined || to === undefined) return undefined;
   if (values.minutes === undefined) return range(from, to, trace);
@@ -38,7 +44,12 @@ function readPlan(args: readonly string[]): Plan | { readonly minutes: number; r
   return minutes > 0 ? { minutes, from: Number(from) } : undefined;
 }
 
-const range = (from: string, to: string, trace: boolean): Plan => ({ from: Number(from), to: Number(to), trace });
+const range = (from: string, to: string, trace: boolean): Plan => ({
+  from: Number(from),
+  to: Number(to),
+  trace,
+  shrink: false,
+});
 
 async function main(): Promise<void> {
   let plan: ReturnType<typeof readPlan>;
@@ -60,8 +71,9 @@ async function main(): Promise<void> {
   let runs = 0;
   let failures = 0;
   for (let seed = plan.from; seed <= last && clock.now() < until; seed += 1) {
-    const result = await simulate(seed);
+    let result = await simulate(seed);
     runs += 1;
+    if ('shrink' in plan && plan.shrink && result.violations.length > 0) result = await fewestStrikes(result);
     if (result.violations.length > 0) failures += 1;
     if (single || result.violations.length > 0) report(result, 'trace' in plan && plan.trace);
   }
@@ -71,6 +83,22 @@ async function main(): Promise<void> {
   );
   if (failures > 0) process.exitCode = 1;
 }
+
+/** The same seed with the fewest strikes that violate the same thing. */
+async function fewestStrikes({ seed, strikes, violations }: SimulationResult): Promise<SimulationResult> {
+  const numbers = strikes.map((_, number) => number);
+  const kind = kindOf(violations);
+  const fails = async (some: readonly number[]) => kindOf((await simulate(seed, new Set(some))).violations) === kind;
+  const { items, runs, minimal } = await shrink(numbers, fails);
+  console.log(
+    `${items.length} of ${strikes.length} strikes are enough${minimal ? '' : ' (fewer were not tried)'}, ${runs} runs:`,
+  );
+  for (const number of items) console.log(`  ${strikes[number]}`);
+  return simulate(seed, new Set(items));
+}
+
+/** The first violation without its numbers: with fewer strikes they are others. */
+const kindOf = ([first]: readonly string[]): string | undefined => first?.replace(/[\d.]+/g, '#');
 
 function report(result: SimulationResult, trace: boolean): void {
   const { seed, digest, violations, outcomes, events, convergedMs } = result;

@@ -14,6 +14,8 @@ export interface SimulationResult {
   readonly events: number;
   /** Virtual milliseconds from the last fault until the statuses were true; undefined if they never were. */
   readonly convergedMs: number | undefined;
+  /** The strikes, a line for each: what is shrunk when it fails. */
+  readonly strikes: readonly string[];
   readonly trace: () => readonly string[];
 }
 
@@ -31,13 +33,17 @@ const STOP_MS = 5000;
 /** What to type to see a seed again. */
 export const replayCommand = (seed: number): string => `npm run sim -- --seed ${seed} --trace`;
 
-/** Runs the cluster of one seed through its faults to its end. The same seed gives the same digest. */
-export async function simulate(seed: number): Promise<SimulationResult> {
+/**
+ * Runs the cluster of one seed through its faults to its end. The same seed gives the same digest.
+ * @param only the strikes that happen, by number; all of them when left out
+ */
+export async function simulate(seed: number, only?: ReadonlySet<number>): Promise<SimulationResult> {
   const harness = new Harness(seed, COLLABORATORS);
   const { invariants, hub } = harness;
+  const scenario = new Scenario(harness, harness.random.fork('scenario'), only);
   let convergedMs: number | undefined;
   try {
-    await live(harness);
+    await live(harness, scenario);
     convergedMs = await converge(harness);
     await lossIsNoticed(harness);
     await converge(harness);
@@ -48,16 +54,16 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   }
   const { violations, outcomes } = invariants;
   const digest = hub.digest();
-  return { seed, digest, violations, outcomes, events: hub.eventCount, convergedMs, trace: () => hub.trace() };
+  const { strikes } = scenario;
+  return { seed, digest, violations, outcomes, events: hub.eventCount, convergedMs, strikes, trace: () => hub.trace() };
 }
 
 /** The cluster starts, works, and is struck. */
-async function live(harness: Harness): Promise<void> {
+async function live(harness: Harness, scenario: Scenario): Promise<void> {
   const { clock, random, invariants } = harness;
   harness.startLeader();
   harness.startOperator();
   for (const seat of harness.seats) harness.startWorker(seat);
-  const scenario = new Scenario(harness, random.fork('scenario'));
   const traffic = every(harness, random.fork('traffic'), {
     leastMs: 10,
     mostMs: 130,
@@ -134,14 +140,14 @@ async function lossIsNoticed(harness: Harness): Promise<void> {
     const status = harness.leader?.role.status().nodes.find(({ node }) => node === name)?.status;
     if (status !== 'lost') invariants.violated(`${name} is ${status} ${withinMs} ms after its loss`);
   };
-  hub.partition(silent.name, LEADER);
+  const silence = hub.inject({ kind: 'partition', between: [silent.name, LEADER] });
   harness.crashWorker(killed);
   await clock.advance(KILLED_MS);
   mustBeLost(killed, KILLED_MS);
   await clock.advance(SILENT_MS - KILLED_MS);
   mustBeLost(silent, SILENT_MS);
   if (silent.worker?.role.connected) invariants.violated(`${silent.name} holds on to a leader that is silent`);
-  hub.healPartition(silent.name, LEADER);
+  silence.end();
 }
 
 /** It is usable again, not only true. */
