@@ -8,7 +8,8 @@ import { Fortress } from './fortress.js';
 
 const BOMBER = fileURLToPath(new URL('./bomber.js', import.meta.url));
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
-const SAMPLES = 300;
+/** Without an attack; p99 needs some hundred. */
+const SAMPLES = 200;
 
 export interface BombFigures extends BombReport {
   readonly grownMiB: number;

@@ -14,6 +14,6 @@ for (const bomb of BOMBS) {
   test(`${bomb}: ${CONNECTIONS} connections do not make the leader grow by 64 MiB`, manyAddresses, async (t) => {
     const figures = await bombard(bomb, CONNECTIONS, DURATION_MS);
     t.diagnostic(JSON.stringify(figures));
-    assert.ok(figures.thrown >= CONNECTIONS / 2 && figures.accepted === 0, JSON.stringify(figures));
+    assert.ok(figures.thrown > 0 && figures.accepted === 0, JSON.stringify(figures));
   });
 }
