@@ -212,3 +212,19 @@ test('whoever is refused again and again fills no log', manyAddresses, async () 
   assert.ok(lines.length <= 25, `${lines.length} lines: ${JSON.stringify(lines.slice(0, 3))}`);
   assert.equal(fortress.counter('refusedTokenUsed'), 120);
 });
+
+test('each within its own bound, but too much in all: who does not read is out early, who reads stays', async () => {
+  const limits = { windowBytes: 16_384, maxAllQueuedBytes: 65_536, pressedStallMs: 600, stallMs: 60_000 };
+  await using fortress = await Fortress.open({ limits });
+  const mutes = await Promise.all(['mute-1', 'mute-2'].map((self) => fortress.member(self, { maySubmit: true })));
+  const idle = await fortress.member('idle');
+  for (const mute of mutes) {
+    for (let i = 0; i < 20; i += 1)
+      mute.say({ kind: 'request', type: 'ping', to: 'leader', payload: 'x'.repeat(8_192) });
+  }
+  // None of them ever acknowledges what it is answered.
+  await until(() => mutes.every(({ closeCode }) => closeCode !== undefined), 'those who do not read to be out');
+  assert.equal(fortress.counter('slowPeers'), 2);
+  assert.equal(idle.closeCode, undefined);
+  await fortress.assertHonestServed();
+});
