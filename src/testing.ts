@@ -24,6 +24,12 @@ export { type RandomScheduleOptions, randomSchedule } from './network/memory/ran
 export type { Rule, RuleDraft, RuleMatch } from './network/memory/rules.js';
 export { Collaborator, type CollaboratorOptions } from './role/collaborator.js';
 export { Leader, type LeaderOptions } from './role/leader.js';
+export {
+  ChaosProxy,
+  type ChaosProxyCounters,
+  type ChaosProxyOptions,
+  type StreamFaults,
+} from './testing/chaos-proxy.js';
 export { type DiagramOptions, sequenceDiagram } from './testing/diagram.js';
 export {
   type Exploration,
