@@ -9,12 +9,15 @@ import type { LinkFaults } from './options.js';
 /** What became of a message that was put on a link. */
 export interface Fate {
   /** How often it arrives: 0 when it is lost. */
-  copies: number;
+  readonly copies: number;
   /** How much longer it is held back while later ones pass, in milliseconds. */
-  heldMs: number;
+  readonly heldMs: number;
   /** Its bytes are damaged. */
-  corrupt: boolean;
+  readonly corrupt: boolean;
 }
+
+/** What happens to nearly every message. */
+const ARRIVES: Fate = { copies: 1, heldMs: 0, corrupt: false };
 
 /** One kind of chance: each has a source of its own, so that one fault more or less leaves the others as they were. */
 type Lane = 'delay' | 'loss' | 'order' | 'copies' | 'damage';
@@ -55,6 +58,7 @@ export class Link {
     const held = this.#happens('order', faults.reorderRate);
     const twice = this.#happens('copies', faults.duplicateRate);
     const corrupt = this.#happens('damage', faults.corruptRate);
+    if (!(lost || held || twice || corrupt)) return ARRIVES;
     const heldMs = held ? uniform(this.lane('order'), 1, 4) * Math.max(1, faults.baseDelayMs) : 0;
     return { copies: lost ? 0 : twice ? 2 : 1, heldMs, corrupt };
   }
