@@ -205,6 +205,8 @@ test('injected faults lie over one another and over what stands, and each ends b
     return a.received.length > before;
   };
   const partition: Fault = { kind: 'partition', between: ['a', 'b'] };
+  hub.inject(partition, { forMs: 1000 }).end();
+  assert.equal(clock.pending, 0, 'what is over leaves no timer');
   hub.inject(partition, { forMs: 100 });
   const second = hub.inject(partition);
   hub.healPartition('a', 'b');

@@ -8,6 +8,7 @@ import { VirtualClock } from '../../src/base/virtual-clock.js';
 import type { Fault } from '../../src/network/memory/fault.js';
 import { ChaosProxy, type ChaosProxyOptions } from '../../src/testing/chaos-proxy.js';
 import { assertNothingLeft } from '../leaks.js';
+import { until } from '../network/websocket-nodes.js';
 
 const system = new SystemClock();
 assertNothingLeft(system);
@@ -175,12 +176,16 @@ test('a side that is not read pauses the other: no more than a bound is under wa
   socket.write('a');
   await read(socket, 1);
   proxy.partition();
-  // The kernel's buffers fill up, then ours; then it has to stop.
-  const chunk = Buffer.alloc(64 * 1024);
-  while (proxy.counters.paused === 0) {
-    if (!socket.write(chunk)) await realTurn();
-  }
+  // The kernel's buffers fill up, then ours; then the proxy has to stop, and the rest stays with the client.
+  const much = 24 * 1024 * 1024;
+  socket.write(Buffer.alloc(much));
+  for (let turn = 0; turn < 2000; turn += 1) await realTurn();
+  assert.equal(proxy.counters.paused, 1);
+  assert.ok(socket.writableLength > much / 2, `${socket.writableLength} of ${much} bytes are left`);
   assert.equal(sockets[0]?.bytesRead, 1);
+  proxy.healPartition();
+  socket.resume();
+  await until(() => sockets[0]?.bytesRead === 1 + much, 'all of it to arrive');
 });
 
 test('a target that is not there resets the client', async (t) => {
