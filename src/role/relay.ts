@@ -12,7 +12,14 @@ import type { Balancer } from './balancer.js';
 /** How many nodes a request to `?` is offered to, if those before could not take it. */
 const MAX_OFFERS = 3;
 /** The node did not begin to handle the request, so another one may be asked without doing anything twice. */
-const NOT_STARTED: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'OVERLOADED', 'BACKPRESSURE', 'NO_HANDLER']);
+const NOT_STARTED: ReadonlySet<ErrorCode> = new Set([
+  'UNREACHABLE',
+  'PARTITIONED',
+  'NODE_FAILED',
+  'OVERLOADED',
+  'BACKPRESSURE',
+  'NO_HANDLER',
+]);
 
 /**
  * What one node may have on its way to others. The leader holds a request until its answer comes, which may be never:
