@@ -1,42 +1,31 @@
 import { type NetworkError, NetworkRetryExhaustedError, NetworkTimeoutError } from '../../base/errors.js';
 import { ANYONE } from '../../base/names.js';
-import type { RequestDraft } from '../requester.js';
+import type { RequestDraft, RequestLimits } from '../requester.js';
 import type { Lane } from './balancer.js';
 import type { Route } from './options.js';
 import type { Target } from './target.js';
 import type { Try } from './transmitter.js';
 
-export interface CallParts {
-  readonly target: Target;
-  readonly draft: RequestDraft;
-  readonly maxRetries: number;
-  readonly startedAt: number;
-  /** What the caller said, in milliseconds. */
-  readonly timeoutMs: number | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** One request on its way through its tries. */
 export class Call implements Try {
   readonly target: Target;
   readonly draft: RequestDraft;
-  readonly maxRetries: number;
+  /** What the caller said, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  maxRetries = 0;
   /** On the clock's scale. */
-  readonly deadline: number;
+  deadline: number = Number.POSITIVE_INFINITY;
   lane: Lane<Route> | undefined = undefined;
   /** Tries that were made. */
   tries = 0;
   lastError: NetworkError | undefined = undefined;
 
-  constructor(parts: CallParts) {
-    this.target = parts.target;
-    this.draft = parts.draft;
-    this.maxRetries = parts.maxRetries;
-    this.timeoutMs = parts.timeoutMs;
-    this.signal = parts.signal;
-    this.deadline = parts.timeoutMs === undefined ? Number.POSITIVE_INFINITY : parts.startedAt + parts.timeoutMs;
+  constructor(target: Target, draft: RequestDraft, limits: RequestLimits) {
+    this.target = target;
+    this.draft = draft;
+    this.timeoutMs = limits.timeoutMs;
+    this.signal = limits.signal;
   }
 
   get to(): string {

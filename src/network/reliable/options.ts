@@ -72,7 +72,7 @@ export interface ResolvedOptions extends RetryPolicy {
 
 /** So that a sum of tries stays a number of milliseconds that timers know: about 11 days. */
 const MAX_MS = 1e9;
-export const MAX_RETRIES = 100;
+const MAX_RETRIES = 100;
 
 /** @throws NetworkError INVALID_OPTION naming the field and its range */
 export function resolveOptions(options: ReliableNetworkOptions): ResolvedOptions {

@@ -214,15 +214,13 @@ export class ReliableNetwork implements RequestingNetwork {
   }
 
   /** @throws NetworkError INVALID_OPTION */
-  #call(draft: RequestDraft, { timeoutMs, signal, maxRetries }: ReliableLimits, startedAt: number): Call {
-    return new Call({
-      target: this.#targets.of(draft.to),
-      draft: draft.id === undefined ? withId(draft, this.#stamp.nextId()) : draft,
-      maxRetries: maxRetries === undefined ? this.#options.maxRetries : checkRetries(maxRetries),
-      startedAt,
-      timeoutMs,
-      signal,
-    });
+  #call(draft: RequestDraft, limits: ReliableLimits, startedAt: number): Call {
+    const { timeoutMs, maxRetries } = limits;
+    const repeatable = draft.id === undefined ? withId(draft, this.#stamp.nextId()) : draft;
+    const call = new Call(this.#targets.of(draft.to), repeatable, limits);
+    call.maxRetries = maxRetries === undefined ? this.#options.maxRetries : checkRetries(maxRetries);
+    if (timeoutMs !== undefined) call.deadline = startedAt + timeoutMs;
+    return call;
   }
 
   /** A request that may be tried only once has all the time that its caller gives it. */
