@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { type NetworkError, NetworkRetryExhaustedError } from '../../../src/base/errors.js';
 import { type Random, seededRandom } from '../../../src/base/random.js';
@@ -119,6 +120,16 @@ describe('a reliable network', () => {
     assert.equal(scripted.sent.length, 2);
     assert.equal(network.counters.pausesAborted, 2);
     assert.equal(clock.pending, 0);
+  });
+
+  it('leaves nothing on the signal of a caller that did not give up', async () => {
+    const { signal } = new AbortController();
+    for (const hedge of [undefined, { afterMs: 10 }]) {
+      const { ask } = make([{ ms: 50, code: 'CLOSED' }, { ms: 1 }], { hedge });
+      assert.equal((await ask({ signal })).error, undefined);
+      // The scripted network leaves one for each request that it was sent with the caller's own signal.
+      assert.equal(getEventListeners(signal, 'abort').length, 2);
+    }
   });
 
   it('ends waits when it is stopped', async () => {
