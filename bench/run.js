@@ -24,7 +24,7 @@ import { parseArgs } from 'node:util';
  */
 
 const FULL = {
-  rounds: 5,
+  rounds: 4,
   compileMs: 4000,
   warmUpMs: 500,
   measureMs: 1000,

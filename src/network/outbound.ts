@@ -29,7 +29,7 @@ export const DEFAULT_OUTBOUND_LIMITS: OutboundLimits = {
 };
 
 /** So much is worth a write before the turn is over: the peer can begin while we go on. */
-const EARLY_BYTES = 32 * 1024;
+const EARLY_BYTES = 16 * 1024;
 
 /** What joining may add to a message inside a frame, and to the frame as a whole. */
 const JOIN_BYTES = 1;

@@ -49,7 +49,7 @@ export class Hub implements ConnectionHost {
     this.#log = log;
     this.#lost = lost;
     this.#events = new Emitter((error) => log.error({ error }, 'a listener for peer events failed'));
-    this.#flush = new TurnFlush();
+    this.#flush = new TurnFlush(clock);
     this.quota = new Quota(limits, counters);
     this.gate = new Gate({ limits, counters, room: () => this.quota.room });
     this.awake = new AwakeTime(clock, limits.sweepMs, (time) => {
@@ -90,6 +90,10 @@ export class Hub implements ConnectionHost {
 
   settleLater(sender: Settling): void {
     this.#flush.add(sender);
+  }
+
+  settleAtRoundEnd(sender: Settling): void {
+    this.#flush.addLate(sender);
   }
 
   progressed(): void {

@@ -12,6 +12,9 @@ import type { LinkedSocket } from './linked-socket.js';
 import type { WebSocketLimits } from './options.js';
 import type { Settling } from './turn-flush.js';
 
+/** A turn that sent so many times less than the one before it left the others behind. */
+const STRAGGLERS = 4;
+
 /** What the senders of a network share. */
 export interface SenderHost {
   readonly stamp: Stamp;
@@ -21,6 +24,8 @@ export interface SenderHost {
   readonly time: number;
   /** Calls `settle` at the end of this turn of the event loop. */
   settleLater(sender: Settling): void;
+  /** Calls `settleLate` once all that has arrived by now has been dealt with. */
+  settleAtRoundEnd(sender: Settling): void;
   /** The connection has written something, or is gone: whoever waits for it may look again. */
   progressed(): void;
   pressure(change: 'congested' | 'drained', peer: Peer): void;
@@ -58,6 +63,8 @@ export class Sender implements Settling {
   /** A frame has arrived since something was sent: the next frame ends this turn as well, without a call for it. */
   #answering = false;
   #awaitsDrain = false;
+  /** `settleLate` will be called. */
+  #waits = false;
 
   constructor(options: SenderOptions) {
     this.#host = options.host;
@@ -138,9 +145,17 @@ export class Sender implements Settling {
   /** The end of a turn in which something was sent. */
   settle(): void {
     this.#settles = false;
+    const before = this.#lastTurn;
     this.#endTurn();
-    this.pump();
+    if (this.#lastTurn * STRAGGLERS > before) this.pump();
+    else this.#waitForRest();
     this.#reportPressure();
+  }
+
+  /** The end of the loop's round in which a straggler waited. */
+  settleLate(): void {
+    this.#waits = false;
+    this.pump();
   }
 
   /** Looks at what is due. @returns the bytes that the peer should have acknowledged long ago, or 0 */
@@ -175,7 +190,7 @@ export class Sender implements Settling {
   count(bytes: number): void {
     const { limits, time } = this.#host;
     this.#answering = true;
-    if (!this.#settles) this.#endTurn();
+    if (!this.#settles && this.#turn > 0) this.#endTurn();
     this.#acknowledgements.count(bytes, time);
     if (this.#outbound && this.#acknowledgements.enough(limits.windowBytes)) this.#acknowledge();
   }
@@ -185,6 +200,13 @@ export class Sender implements Settling {
     this.#outbound?.acknowledge(totalBytes, this.#host.time);
     this.pump();
     this.#reportPressure();
+  }
+
+  /** Of a busy connection: more has most likely arrived already, and one frame is half the work of two. */
+  #waitForRest(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#host.settleAtRoundEnd(this);
   }
 
   #endTurn(): void {

@@ -1,6 +1,11 @@
+import type { Clock, Timer } from '../../base/clock.js';
+
 /** Whoever has sent something in a turn. */
 export interface Settling {
+  /** The turn is over. */
   settle(): void;
+  /** The loop's round is over. */
+  settleLate(): void;
 }
 
 /**
@@ -9,9 +14,18 @@ export interface Settling {
  * have every connection's frames leave together, and the two sides of a busy link work in turns.
  */
 export class TurnFlush {
+  readonly #clock: Clock;
   readonly #run = (): void => this.flush();
+  readonly #runLate = (): void => this.#flushLate();
   #waiting: Settling[] = [];
   #scheduled = false;
+  /** Those who wait for the end of the loop's round. */
+  #late: Settling[] = [];
+  #round: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   add(item: Settling): void {
     this.#waiting.push(item);
@@ -29,7 +43,23 @@ export class TurnFlush {
     for (const item of items) item.settle();
   }
 
+  /** Calls `settleLate` at the end of the loop's round: once all that has arrived by now has been dealt with. */
+  addLate(item: Settling): void {
+    this.#late.push(item);
+    this.#round ??= this.#clock.defer(this.#runLate);
+  }
+
   clear(): void {
     this.#waiting = [];
+    this.#late = [];
+    this.#round?.cancel();
+    this.#round = undefined;
+  }
+
+  #flushLate(): void {
+    const items = this.#late;
+    this.#late = [];
+    this.#round = undefined;
+    for (const item of items) item.settleLate();
   }
 }
