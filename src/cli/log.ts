@@ -1,7 +1,7 @@
 import { write } from 'node:fs';
 import type { Log } from '../base/log.js';
 import { visible } from '../message/escape.js';
-import { redactTokens } from '../security/join-token.js';
+import { redactTokens } from '../security/invites/join-token.js';
 import type { Invocation } from './command.js';
 import type { Environment } from './environment.js';
 import { logLevelFlag, quietFlag } from './global-flags.js';

@@ -1,6 +1,6 @@
 import { messageOf, NetworkError, toNetworkError } from '../base/errors.js';
 import { visible } from '../message/escape.js';
-import { redactTokens } from '../security/join-token.js';
+import { redactTokens } from '../security/invites/join-token.js';
 import { exitCodeOf, nodeOf } from './exit-codes.js';
 import { jsonText, type Output } from './output.js';
 

@@ -2,7 +2,7 @@ import { NetworkError } from '../base/errors.js';
 import type { NodeId, Role } from '../base/names.js';
 import { formatAddress, isLoopback, parseAddress } from '../network/address.js';
 import type { Credentials } from '../network/credentials.js';
-import { NodeCredentials } from '../security/node-credentials.js';
+import { NodeCredentials } from '../security/credentials/node-credentials.js';
 import { type CommonOptions, machineOf } from './common.js';
 
 /** How a node that dials shows who it is. */

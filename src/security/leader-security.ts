@@ -6,17 +6,17 @@ import type { NodeId } from '../base/names.js';
 import type { Random } from '../base/random.js';
 import type { Authenticator } from '../network/authenticator.js';
 import type { ListenTls } from '../network/credentials.js';
-import { Audit } from './audit.js';
-import { toBase32 } from './base32.js';
-import { BookJournal } from './book-journal.js';
-import { DeviceAuthenticator } from './device-authenticator.js';
-import { DeviceBook } from './device-book.js';
-import { Devices } from './devices.js';
-import { GuessLimit, type GuessLimitOptions } from './guess-limit.js';
-import { InviteBook } from './invite-book.js';
-import { Invites } from './invites.js';
-import { LeafKeeper } from './leaf-keeper.js';
-import { makePrivateDirectory } from './private-file.js';
+import { Audit } from './audit/audit.js';
+import { LeafKeeper } from './certificates/leaf-keeper.js';
+import { DeviceAuthenticator } from './devices/device-authenticator.js';
+import { DeviceBook } from './devices/device-book.js';
+import { Devices } from './devices/devices.js';
+import { GuessLimit, type GuessLimitOptions } from './devices/guess-limit.js';
+import { toBase32 } from './invites/base32.js';
+import { InviteBook } from './invites/invite-book.js';
+import { Invites } from './invites/invites.js';
+import { BookJournal } from './storage/book-journal.js';
+import { makePrivateDirectory } from './storage/private-file.js';
 
 export interface LeaderSecurityOptions {
   /** Where keys, certificates and journals are kept; made if it is not there. @default none: in memory only */

@@ -17,7 +17,7 @@ import { withoutTokens } from '../../src/cli/credentials/visible-words.js';
 import type { Flag } from '../../src/cli/flags.js';
 import { createOutput } from '../../src/cli/output.js';
 import { resolveFlag, type TypedFlags } from '../../src/cli/settings.js';
-import { formatToken } from '../../src/security/join-token.js';
+import { formatToken } from '../../src/security/invites/join-token.js';
 import { assertNothingLeft } from '../leaks.js';
 import { type FakeOptions, fakeEnvironment, run } from './fake-environment.js';
 

@@ -7,10 +7,10 @@ import { DEFAULT_DECODE_LIMITS } from '../../src/message/codec.js';
 import { jsonCodec } from '../../src/message/json-codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import { closeCodeOf } from '../../src/network/websocket/close-codes.js';
-import { DeviceKey, verifySignature } from '../../src/security/device-key.js';
-import { formatToken, type JoinToken, parseToken, redactTokens } from '../../src/security/join-token.js';
-import { fingerprintOf } from '../../src/security/pem.js';
-import { enrolProof, type SessionParts, sessionProof } from '../../src/security/session-proof.js';
+import { fingerprintOf } from '../../src/security/certificates/pem.js';
+import { DeviceKey, verifySignature } from '../../src/security/devices/device-key.js';
+import { enrolProof, type SessionParts, sessionProof } from '../../src/security/devices/session-proof.js';
+import { formatToken, type JoinToken, parseToken, redactTokens } from '../../src/security/invites/join-token.js';
 
 const PAGE = new URL('../../../docs/protocol.md', import.meta.url);
 

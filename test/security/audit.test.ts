@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
-import { Audit, type RefusalReason } from '../../src/security/audit.js';
+import { Audit, type RefusalReason } from '../../src/security/audit/audit.js';
 import { RecordingLog } from './recording-log.js';
 
 const MINUTE = 60_000;

@@ -7,9 +7,9 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { isNetworkError } from '../../src/base/errors.js';
-import { Authority } from '../../src/security/authority.js';
-import { checkLeaderCertificate } from '../../src/security/certificate-check.js';
-import type { Leaf } from '../../src/security/leaf.js';
+import { Authority } from '../../src/security/certificates/authority.js';
+import { checkLeaderCertificate } from '../../src/security/certificates/certificate-check.js';
+import type { Leaf } from '../../src/security/certificates/leaf.js';
 import { assertNothingLeft } from '../leaks.js';
 import { TlsServer } from './tls-server.js';
 

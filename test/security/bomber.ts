@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { deflateRawSync } from 'node:zlib';
 import { WebSocket } from 'ws';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import type { Bomb, BombOrder, BombReport } from './bomb.js';
 import { attackersAddress, Guest } from './fortress.js';
 

@@ -4,8 +4,8 @@ import { before, describe, it } from 'node:test';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { type ErrorCode, isNetworkError } from '../../src/base/errors.js';
-import { Authority } from '../../src/security/authority.js';
-import { checkLeaderCertificate } from '../../src/security/certificate-check.js';
+import { Authority } from '../../src/security/certificates/authority.js';
+import { checkLeaderCertificate } from '../../src/security/certificates/certificate-check.js';
 
 const HOUR_MS = 3_600_000;
 const LIFE_MS = 90 * 24 * HOUR_MS;

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { isNetworkError } from '../../src/base/errors.js';
-import { DeviceKey, deviceIdOf, verifySignature } from '../../src/security/device-key.js';
+import { DeviceKey, deviceIdOf, verifySignature } from '../../src/security/devices/device-key.js';
 
 /** RFC 8032, section 7.1, test 2. */
 const RFC = {

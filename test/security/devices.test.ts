@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
-import { DeviceBook } from '../../src/security/device-book.js';
-import { Devices } from '../../src/security/devices.js';
-import type { JournalEntry } from '../../src/security/private-journal.js';
+import { DeviceBook } from '../../src/security/devices/device-book.js';
+import { Devices } from '../../src/security/devices/devices.js';
+import type { JournalEntry } from '../../src/security/storage/private-journal.js';
 import { FakeDisk } from './fake-disk.js';
 
 const INVITE = 'abcdefgh';

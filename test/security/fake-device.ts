@@ -3,9 +3,9 @@ import { NetworkError } from '../../src/base/errors.js';
 import type { Role } from '../../src/base/names.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import type { AuthenticationChannel, Authenticator, Hello, Identity } from '../../src/network/authenticator.js';
-import { DeviceKey } from '../../src/security/device-key.js';
-import { parseToken } from '../../src/security/join-token.js';
-import { enrolProof, sessionProof } from '../../src/security/session-proof.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
+import { enrolProof, sessionProof } from '../../src/security/devices/session-proof.js';
+import { parseToken } from '../../src/security/invites/join-token.js';
 
 /** The leader's certificate, as both sides see it unless a test says otherwise. */
 export const BINDING: Uint8Array = randomBytes(32);

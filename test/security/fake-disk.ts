@@ -1,6 +1,6 @@
 import { NetworkError } from '../../src/base/errors.js';
-import type { Ledger } from '../../src/security/book-journal.js';
-import type { JournalEntry } from '../../src/security/private-journal.js';
+import type { Ledger } from '../../src/security/storage/book-journal.js';
+import type { JournalEntry } from '../../src/security/storage/private-journal.js';
 
 /** A disk that is slow, or full, when a test says so. */
 export class FakeDisk implements Ledger {

@@ -12,7 +12,7 @@ import type { WebSocketLimits } from '../../src/network/websocket/options.js';
 import type { Collaborator } from '../../src/role/collaborator.js';
 import type { Leader } from '../../src/role/leader.js';
 import type { InviteOptions, SecurityOperations } from '../../src/role/security-operations.js';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { helloPayload, Stranger, until } from '../network/websocket-nodes.js';
 import { answerOf, type Dial } from './fake-device.js';
 

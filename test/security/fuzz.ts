@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { after, before } from 'node:test';
 import { ERROR_CODES } from '../../src/base/errors.js';
 import { chance, integer, pick, type Random, seededRandom } from '../../src/base/random.js';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { Mutator } from '../attack/mutator.js';
 import { heapAfterCollection } from '../attack/replay.js';
 import { until } from '../network/websocket-nodes.js';

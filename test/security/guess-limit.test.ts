@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressGroup } from '../../src/security/address-group.js';
-import { GuessLimit } from '../../src/security/guess-limit.js';
+import { addressGroup } from '../../src/security/devices/address-group.js';
+import { GuessLimit } from '../../src/security/devices/guess-limit.js';
 
 const MINUTE = 60_000;
 

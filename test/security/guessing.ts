@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { DeviceKey } from '../../src/security/device-key.js';
-import { formatToken, parseToken } from '../../src/security/join-token.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
+import { formatToken, parseToken } from '../../src/security/invites/join-token.js';
 import { attackersAddress, Fortress } from './fortress.js';
 
 const LANES = 24;

@@ -9,10 +9,10 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { isNetworkError } from '../../src/base/errors.js';
 import { systemRandom } from '../../src/base/random.js';
 import { connectOperator, createCollaborator } from '../../src/index.js';
-import { Authority } from '../../src/security/authority.js';
-import { generateKey, makeCertificate } from '../../src/security/certificate-maker.js';
-import { DeviceKey } from '../../src/security/device-key.js';
-import { pemBlocks, publicKeyOf } from '../../src/security/pem.js';
+import { Authority } from '../../src/security/certificates/authority.js';
+import { generateKey, makeCertificate } from '../../src/security/certificates/certificate-maker.js';
+import { pemBlocks, publicKeyOf } from '../../src/security/certificates/pem.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Fortress, Guest } from './fortress.js';
 import { Impostor } from './impostor.js';

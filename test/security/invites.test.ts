@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
-import { InviteBook } from '../../src/security/invite-book.js';
-import { Invites, type NewInvitation } from '../../src/security/invites.js';
-import { parseToken } from '../../src/security/join-token.js';
-import type { JournalEntry } from '../../src/security/private-journal.js';
+import { InviteBook } from '../../src/security/invites/invite-book.js';
+import { Invites, type NewInvitation } from '../../src/security/invites/invites.js';
+import { parseToken } from '../../src/security/invites/join-token.js';
+import type { JournalEntry } from '../../src/security/storage/private-journal.js';
 import { FakeDisk } from './fake-disk.js';
 
 const HOUR = 3_600_000;

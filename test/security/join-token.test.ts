@@ -3,8 +3,14 @@ import { describe, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { isNetworkError, type NetworkError } from '../../src/base/errors.js';
-import { fromBase32, toBase32 } from '../../src/security/base32.js';
-import { formatToken, type JoinToken, parseToken, publicName, redactTokens } from '../../src/security/join-token.js';
+import { fromBase32, toBase32 } from '../../src/security/invites/base32.js';
+import {
+  formatToken,
+  type JoinToken,
+  parseToken,
+  publicName,
+  redactTokens,
+} from '../../src/security/invites/join-token.js';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { isNetworkError } from '../../src/base/errors.js';
-import { Authority } from '../../src/security/authority.js';
-import { readLeaderChain } from '../../src/security/leader-chain.js';
+import { Authority } from '../../src/security/certificates/authority.js';
+import { readLeaderChain } from '../../src/security/certificates/leader-chain.js';
 import { assertNothingLeft } from '../leaks.js';
 import { TlsServer } from './tls-server.js';
 

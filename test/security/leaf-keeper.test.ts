@@ -20,7 +20,7 @@ import { type ErrorCode, isNetworkError, type NetworkError } from '../../src/bas
 import type { Log } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
-import { LeafKeeper, type LeafKeeperOptions } from '../../src/security/leaf-keeper.js';
+import { LeafKeeper, type LeafKeeperOptions } from '../../src/security/certificates/leaf-keeper.js';
 import { assertNothingLeft } from '../leaks.js';
 import { TlsServer } from './tls-server.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { createLeader, handle } from '../../src/index.js';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { assertNothingLeft } from '../leaks.js';
 import { until } from '../network/websocket-nodes.js';
 import { attackersAddress, Fortress, manyAddresses } from './fortress.js';

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { connect } from 'node:tls';
 import { WebSocket } from 'ws';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { helloPayload } from '../network/websocket-nodes.js';
 import { answerOf } from './fake-device.js';
 

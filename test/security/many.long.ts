@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createLeader, type Leader } from '../../src/index.js';
-import { readLeaderChain } from '../../src/security/leader-chain.js';
+import { readLeaderChain } from '../../src/security/certificates/leader-chain.js';
 import { assertNothingLeft } from '../leaks.js';
 import { until } from '../network/websocket-nodes.js';
 import { manyAddresses } from './fortress.js';

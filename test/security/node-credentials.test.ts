@@ -23,10 +23,10 @@ import { systemRandom } from '../../src/base/random.js';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import type { Authenticator } from '../../src/network/authenticator.js';
-import { Authority } from '../../src/security/authority.js';
-import { formatToken } from '../../src/security/join-token.js';
+import { Authority } from '../../src/security/certificates/authority.js';
+import { NodeCredentials } from '../../src/security/credentials/node-credentials.js';
+import { formatToken } from '../../src/security/invites/join-token.js';
 import { LeaderSecurity } from '../../src/security/leader-security.js';
-import { NodeCredentials } from '../../src/security/node-credentials.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Node, until } from '../network/websocket-nodes.js';
 import { RecordingLog } from './recording-log.js';
@@ -428,7 +428,7 @@ describe('the directory of a node', () => {
   test('that several processes open at once has one key, which all of them use', async () => {
     await using cluster = await Cluster.open();
     const directories = Array.from({ length: 20 }, newDirectory);
-    const module = new URL('../../src/security/node-credentials.js', import.meta.url).href;
+    const module = new URL('../../src/security/credentials/node-credentials.js', import.meta.url).href;
     const program = `
       import { once } from 'node:events';
       import { NodeCredentials } from ${JSON.stringify(module)};

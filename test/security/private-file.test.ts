@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { isNetworkError, type NetworkError } from '../../src/base/errors.js';
-import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../../src/security/private-file.js';
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../../src/security/storage/private-file.js';
 import { assertNothingLeft } from '../leaks.js';
 
 assertNothingLeft();
@@ -50,7 +50,7 @@ function refusal(act: () => unknown, code: string = 'INVALID_OPTION'): NetworkEr
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
 const isRoot = process.geteuid?.() === 0;
-const MODULE = new URL('../../src/security/private-file.js', import.meta.url).href;
+const MODULE = new URL('../../src/security/storage/private-file.js', import.meta.url).href;
 
 /** A process that runs the code with the functions of the module at hand. */
 function child(code: string, prefix: readonly string[] = []) {

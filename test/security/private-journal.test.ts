@@ -17,7 +17,7 @@ import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
 import { isNetworkError } from '../../src/base/errors.js';
 import { type Log, silentLog } from '../../src/base/log.js';
-import { type JournalEntry, PrivateJournal } from '../../src/security/private-journal.js';
+import { type JournalEntry, PrivateJournal } from '../../src/security/storage/private-journal.js';
 import { assertNothingLeft } from '../leaks.js';
 
 assertNothingLeft();
@@ -322,7 +322,7 @@ describe('a journal on a bad day', () => {
   });
 });
 
-const MODULE = new URL('../../src/security/private-journal.js', import.meta.url).href;
+const MODULE = new URL('../../src/security/storage/private-journal.js', import.meta.url).href;
 
 function spawnModule(program: string, prefix: readonly string[] = []) {
   const text = `import { PrivateJournal } from ${JSON.stringify(MODULE)};\n${program}`;

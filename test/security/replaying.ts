@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
 import { handle } from '../../src/index.js';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { until } from '../network/websocket-nodes.js';
 import { attackersAddress, Fortress, Guest } from './fortress.js';
 import { Listening, relay } from './listening.js';

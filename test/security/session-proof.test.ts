@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ROLES } from '../../src/base/names.js';
-import { enrolProof, sessionProof } from '../../src/security/session-proof.js';
+import { enrolProof, sessionProof } from '../../src/security/devices/session-proof.js';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

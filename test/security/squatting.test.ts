@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { assertNothingLeft } from '../leaks.js';
 import { attackersAddress, Fortress, manyAddresses } from './fortress.js';
 

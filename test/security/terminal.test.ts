@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { NetworkMessage } from '../../src/message/message.js';
-import { DeviceKey } from '../../src/security/device-key.js';
+import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { assertNothingLeft } from '../leaks.js';
 import { helloPayload, until } from '../network/websocket-nodes.js';
 import { assertTame, type LeaderProcess, Sandbox } from '../process/harness.js';

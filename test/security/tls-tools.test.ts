@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { readLeaderChain } from '../../src/security/leader-chain.js';
+import { readLeaderChain } from '../../src/security/certificates/leader-chain.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Fortress } from './fortress.js';
 import { run, withTool } from './tls-tools.js';

@@ -1,6 +1,6 @@
 import type { OperatorApi } from '../../role/operator-api.js';
-import { parseToken } from '../../security/join-token.js';
-import { writePrivateFile } from '../../security/private-file.js';
+import { parseToken } from '../../security/invites/join-token.js';
+import { writePrivateFile } from '../../security/storage/private-file.js';
 import type { Command, Invocation } from '../command.js';
 import type { Environment } from '../environment.js';
 import { asConfiguration, CommandError, EXIT, usageError } from '../exit-codes.js';

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { isNetworkError, messageOf, toNetworkError } from '../../base/errors.js';
-import { type JoinToken, parseToken } from '../../security/join-token.js';
+import { type JoinToken, parseToken } from '../../security/invites/join-token.js';
 import type { Invocation } from '../command.js';
 import type { Environment } from '../environment.js';
 import { configurationError, usageError } from '../exit-codes.js';

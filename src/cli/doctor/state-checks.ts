@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../base/errors.js';
-import { DeviceKey } from '../../security/device-key.js';
+import { DeviceKey } from '../../security/devices/device-key.js';
 import type { Environment } from '../environment.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 

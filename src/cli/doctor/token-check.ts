@@ -1,6 +1,6 @@
 import { isNetworkError } from '../../base/errors.js';
-import { toBase32 } from '../../security/base32.js';
-import { redactTokens } from '../../security/join-token.js';
+import { toBase32 } from '../../security/invites/base32.js';
+import { redactTokens } from '../../security/invites/join-token.js';
 import type { Invocation } from '../command.js';
 import { givenToken, type TakenToken } from '../credentials/token-intake.js';
 import type { Environment } from '../environment.js';

@@ -8,8 +8,8 @@ import { EXPLANATIONS } from '../../../src/cli/doctor/explanations.js';
 import type { Finding } from '../../../src/cli/doctor/finding.js';
 import { checkClock, checkNode, checkOpenFiles } from '../../../src/cli/doctor/host-checks.js';
 import { checkState } from '../../../src/cli/doctor/state-checks.js';
-import { DeviceKey } from '../../../src/security/device-key.js';
-import { formatToken } from '../../../src/security/join-token.js';
+import { DeviceKey } from '../../../src/security/devices/device-key.js';
+import { formatToken } from '../../../src/security/invites/join-token.js';
 import { assertNothingLeft } from '../../leaks.js';
 import { type FakeOptions, run } from '../fake-environment.js';
 
