@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import type { DeadlineWheel } from '../base/deadline-wheel.js';
-import { type Deferred, deferred } from '../base/deferred.js';
+import { type Deferred, deferred, isPromise } from '../base/deferred.js';
 import { messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
-import { execute, handlerError, isPromise } from './execution.js';
+import { handlerError } from '../network/answer.js';
+import { execute } from './execution.js';
 import type { Handler } from './handler.js';
 import { Invocation, type Workplace } from './invocation.js';
 import { Lane } from './lane.js';
@@ -218,7 +219,7 @@ export class Dispatcher implements Workplace {
       this.log.warn({ type: message.type, from: message.from, err: messageOf(thrown) }, 'an event handler failed');
       return;
     }
-    if (!answered) this.#answerError(message, handlerError(thrown));
+    if (!answered) this.#answerError(message, handlerError(thrown, 'NAME_IN_USE'));
   }
 
   /** Gives the place in the lane to the next one. */

@@ -1,6 +1,5 @@
+import { Abortable } from '../base/abortable.js';
 import type { Clock } from '../base/clock.js';
-import { Deadline } from '../base/deadline-wheel.js';
-import type { NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
@@ -22,7 +21,7 @@ export interface Arrival {
 }
 
 /** One message on its way through a handler; it is the context that the handler sees. */
-export class Invocation extends Deadline implements HandlerContext {
+export class Invocation extends Abortable implements HandlerContext {
   readonly #workplace: Workplace;
   readonly lane: Lane<Invocation>;
   readonly message: NetworkMessage;
@@ -30,9 +29,6 @@ export class Invocation extends Deadline implements HandlerContext {
   readonly via: NodeId;
   readonly attempt = 1;
   readonly #receivedAt: number;
-  /** Most handlers never ask for the signal, so it is made when one does. */
-  #controller: AbortController | undefined = undefined;
-  #aborted: NetworkError | undefined = undefined;
   /** Someone has said how it ended; what the handler still returns is dropped. */
   answered = false;
   /** Whether the deadline is the handler's own limit, which deserves an answer, or the caller's. */
@@ -59,14 +55,6 @@ export class Invocation extends Deadline implements HandlerContext {
     return this.#workplace.log;
   }
 
-  get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#aborted);
-    }
-    return this.#controller.signal;
-  }
-
   get remainingMs(): number | undefined {
     const limit = this.limitMs;
     return limit === undefined ? undefined : Math.max(0, this.#receivedAt + limit - this.clock.now());
@@ -78,16 +66,6 @@ export class Invocation extends Deadline implements HandlerContext {
     const { ttl } = this.message;
     this.ownLimit = own !== undefined && (ttl === undefined || own < ttl);
     return this.ownLimit ? own : ttl;
-  }
-
-  get aborted(): boolean {
-    return this.#aborted !== undefined;
-  }
-
-  abort(reason: NetworkError): void {
-    if (this.#aborted) return;
-    this.#aborted = reason;
-    this.#controller?.abort(reason);
   }
 
   expire(): void {

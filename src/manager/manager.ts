@@ -3,10 +3,11 @@ import { DeadlineWheel } from '../base/deadline-wheel.js';
 import { Emitter } from '../base/emitter.js';
 import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
+import { ANYONE, EVERYONE } from '../base/names.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
+import { type Answer, sendAnswer } from '../network/answer.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
 import { type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Dispatcher } from './dispatcher.js';
@@ -24,13 +25,6 @@ export interface ManagerParts {
   readonly relay?: (message: NetworkMessage, peer: Peer) => boolean;
   /** Told of each message before anything else: whatever arrives is a sign of life. */
   readonly arrived?: (peer: Peer) => void;
-}
-
-export interface AnswerDraft {
-  readonly kind: 'response' | 'error';
-  readonly payload: unknown;
-  /** Whose answer it is. @default this node */
-  readonly from?: NodeId | undefined;
 }
 
 /** What a role does about a control verb or a heartbeat. */
@@ -142,23 +136,8 @@ export class NetworkManager {
    * Answers a request.
    * @throws NetworkError SERIALIZATION
    */
-  reply(request: NetworkMessage, answer: AnswerDraft): void {
-    const draft: MessageDraft = {
-      kind: answer.kind,
-      type: request.type,
-      from: answer.from,
-      to: request.from,
-      re: request.id,
-      priority: request.priority,
-      component: request.component,
-      payload: answer.payload,
-    };
-    const outcome = this.sendMessage(draft);
-    if (outcome === 'queued') return;
-    this.unsentAnswers += 1;
-    if (outcome !== 'TOO_LARGE') return;
-    const error = new NetworkError('TOO_LARGE', `the answer to '${request.type}' does not fit into one frame`);
-    this.sendMessage({ ...draft, kind: 'error', payload: error.toWire() });
+  reply(request: NetworkMessage, answer: Answer): void {
+    if (!sendAnswer(this, request, answer)) this.unsentAnswers += 1;
   }
 
   /**

@@ -1,29 +1,18 @@
 import type { Clock } from '../base/clock.js';
 import type { DeadlineWheel } from '../base/deadline-wheel.js';
-import { type Deferred, deferred } from '../base/deferred.js';
-import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../base/errors.js';
+import { type Deferred, deferred, isPromise } from '../base/deferred.js';
+import { type ErrorCode, messageOf, NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
-import type { MessageDraft, NetworkMessage } from '../message/message.js';
+import type { NetworkMessage } from '../message/message.js';
 import type { Stamp } from '../message/stamp.js';
+import { type Answer, handlerError, sendAnswer } from './answer.js';
 import type { MessageHandler } from './message-handler.js';
 import type { Network, Peer } from './network.js';
 import { type Counter, Serving, Servings } from './serving.js';
 
 /** Handlers that may run at once; requests beyond them are answered OVERLOADED, events are dropped. */
 const MAX_RUNNING = 10_000;
-
-/** What a handler's own throw may say to the caller beside HANDLER_FAILED: nothing about calls of its own. */
-const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
-  'HANDLER_RETRY',
-  'INVALID_MESSAGE',
-  'INVALID_PAYLOAD',
-  'IO',
-  'NOT_ALLOWED',
-  'NO_HANDLER',
-  'NO_TARGET',
-  'OVERLOADED',
-]);
 
 export interface ReceptionCounters {
   /** Messages that the handler took to its end. */
@@ -54,7 +43,7 @@ interface ReceptionParts {
 export class Reception implements Counter {
   readonly clock: Clock;
   readonly #network: Network;
-  readonly #stamp: Stamp;
+  readonly #sender: Pick<ReceptionParts, 'network' | 'stamp'>;
   readonly #wheel: DeadlineWheel;
   readonly #log: Log;
   readonly #running = new Servings();
@@ -74,7 +63,7 @@ export class Reception implements Counter {
   constructor(parts: ReceptionParts) {
     this.clock = parts.clock;
     this.#network = parts.network;
-    this.#stamp = parts.stamp;
+    this.#sender = parts;
     this.#wheel = parts.wheel;
     this.#log = parts.log;
   }
@@ -217,23 +206,7 @@ export class Reception implements Counter {
   }
 
   /** @throws NetworkError SERIALIZATION */
-  #answer(request: NetworkMessage, kind: 'response' | 'error', payload: unknown): void {
-    const { type, from, id, priority, component } = request;
-    const draft: MessageDraft = { kind, type, to: from, re: id, priority, component, payload };
-    const outcome = this.#network.send(this.#stamp.make(draft));
-    if (outcome === 'queued') return;
-    this.counters.unsentAnswers += 1;
-    if (outcome !== 'TOO_LARGE') return;
-    const error = new NetworkError('TOO_LARGE', `the answer to '${type}' does not fit into one frame`);
-    this.#network.send(this.#stamp.make({ ...draft, kind: 'error', payload: error.toWire() }));
+  #answer(request: NetworkMessage, kind: Answer['kind'], payload: unknown): void {
+    if (!sendAnswer(this.#sender, request, { kind, payload })) this.counters.unsentAnswers += 1;
   }
 }
-
-/** What the caller is told of a failure. */
-function handlerError(thrown: unknown): NetworkError {
-  if (isNetworkError(thrown) && PASSED_ON.has(thrown.code)) return thrown;
-  return new NetworkError('HANDLER_FAILED', messageOf(thrown), { cause: thrown });
-}
-
-const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';

@@ -1,5 +1,5 @@
+import { Abortable } from '../base/abortable.js';
 import type { Clock } from '../base/clock.js';
-import { Deadline } from '../base/deadline-wheel.js';
 import type { NetworkError } from '../base/errors.js';
 import type { NodeId } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
@@ -15,15 +15,12 @@ export interface Counter {
 }
 
 /** One message in the handler's hands; it is the context that the handler sees. */
-export class Serving extends Deadline implements MessageContext {
+export class Serving extends Abortable implements MessageContext {
   readonly message: NetworkMessage;
   readonly peer: Peer;
   readonly #counter: Counter;
   /** When the caller stops waiting, on the clock's scale; undefined if it did not say. */
   #endsAt: number | undefined;
-  /** Most handlers never ask for the signal, so it is made when one does. */
-  #controller: AbortController | undefined = undefined;
-  #aborted: NetworkError | undefined = undefined;
 
   constructor(counter: Counter, message: NetworkMessage, peer: Peer) {
     super();
@@ -42,27 +39,8 @@ export class Serving extends Deadline implements MessageContext {
     return payloadOf(this.message);
   }
 
-  get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#aborted);
-    }
-    return this.#controller.signal;
-  }
-
   get remainingMs(): number | undefined {
     return this.#endsAt === undefined ? undefined : Math.max(0, this.#endsAt - this.#counter.clock.now());
-  }
-
-  /** Nobody waits for it any more: what the handler still returns is dropped. */
-  get aborted(): boolean {
-    return this.#aborted !== undefined;
-  }
-
-  abort(reason: NetworkError): void {
-    if (this.#aborted) return;
-    this.#aborted = reason;
-    this.#controller?.abort(reason);
   }
 
   expire(): void {
