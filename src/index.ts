@@ -38,6 +38,7 @@ export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from '.
 export { Endpoint, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 export type { MessageContext, MessageHandler } from './network/message-handler.js';
+export type { NetworkMetrics, RequestMetrics } from './network/metrics.js';
 export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
 export type { EjectionOptions } from './network/reliable/balancer.js';
 export type { CircuitOptions, CircuitState } from './network/reliable/circuit-breaker.js';

@@ -1,11 +1,15 @@
+import { NODE_NAME } from './names.js';
+
 /** Every way in which netmgr can fail: one closed set. */
 export type ErrorCode =
   | 'CONNECTION_FAILED'
   | 'CLOSED'
   | 'UNREACHABLE'
+  | 'NO_ADDRESS'
   | 'PARTITIONED'
   | 'NODE_FAILED'
   | 'SEND_FAILED'
+  | 'RECEIVE_FAILED'
   | 'BACKPRESSURE'
   | 'SLOW_PEER'
   | 'TIMEOUT'
@@ -27,6 +31,7 @@ export type ErrorCode =
   | 'FLOOD'
   | 'NO_HANDLER'
   | 'NO_TARGET'
+  | 'NOT_LEADER'
   | 'INVALID_PAYLOAD'
   | 'HANDLER_FAILED'
   | 'HANDLER_RETRY'
@@ -41,9 +46,11 @@ const CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean; readonly 
   CONNECTION_FAILED: { retryable: true, summary: 'no connection could be made to the address' },
   CLOSED: { retryable: true, summary: 'the connection ended before the work was done' },
   UNREACHABLE: { retryable: true, summary: 'the node is not connected at the moment' },
+  NO_ADDRESS: { retryable: false, summary: 'no address is known for the node' },
   PARTITIONED: { retryable: true, summary: 'a partition between the two nodes lets nothing pass' },
   NODE_FAILED: { retryable: true, summary: 'the node has failed and is cut off' },
   SEND_FAILED: { retryable: true, summary: 'the message could not be handed to the connection' },
+  RECEIVE_FAILED: { retryable: true, summary: 'the connection failed while the answer was being read' },
   BACKPRESSURE: { retryable: true, summary: 'the peer reads more slowly than we write; its queue is full' },
   SLOW_PEER: { retryable: true, summary: 'the peer stopped reading and was dropped' },
   TIMEOUT: { retryable: true, summary: 'no answer came before the deadline' },
@@ -71,6 +78,7 @@ const CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean; readonly 
   // The work.
   NO_HANDLER: { retryable: false, summary: 'the node has no handler for this type' },
   NO_TARGET: { retryable: true, summary: 'no node can take this message' },
+  NOT_LEADER: { retryable: true, summary: 'the node does not lead: another one takes this message' },
   INVALID_PAYLOAD: { retryable: false, summary: "the payload does not match the handler's schema" },
   HANDLER_FAILED: { retryable: false, summary: 'the handler failed' },
   HANDLER_RETRY: { retryable: true, summary: 'the handler asks to be tried again later' },
@@ -99,6 +107,10 @@ export interface NetworkErrorOptions {
   readonly hint?: string | undefined;
   /** The node that the failure is about. */
   readonly node?: string | undefined;
+  /** Where a connection was tried: HOST:PORT, a URL, or a path. */
+  readonly address?: string | undefined;
+  /** Of NOT_LEADER: the node that leads, as far as the one that refused knows. */
+  readonly leader?: string | undefined;
 }
 
 /**
@@ -110,12 +122,16 @@ export class NetworkError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly node: string | undefined;
+  readonly address: string | undefined;
+  readonly leader: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: NetworkErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.node = options.node;
+    this.address = options.address;
+    this.leader = options.leader;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -125,7 +141,8 @@ export class NetworkError extends Error {
 
   /** What travels: no stack, no cause. */
   toWire(): WireError {
-    return { code: this.code, message: this.message };
+    const { code, message, leader } = this;
+    return leader === undefined ? { code, message } : { code, message, leader };
   }
 }
 
@@ -159,7 +176,10 @@ export class NetworkRetryExhaustedError extends NetworkError {
 export interface WireError {
   readonly code: string;
   readonly message: string;
+  readonly leader?: string;
 }
+
+const isName = (value: unknown): value is string => typeof value === 'string' && NODE_NAME.test(value);
 
 /** By brand, so that two copies of the library in one program agree. */
 export const isNetworkError = (value: unknown): value is NetworkError =>
@@ -177,7 +197,8 @@ export function fromWire(payload: unknown, node?: string): NetworkError {
   const code = isErrorCode(wire.code) ? wire.code : 'HANDLER_FAILED';
   const message = typeof wire.message === 'string' ? wire.message : summaryOf(code);
   if (code === 'TIMEOUT') return new NetworkTimeoutError(message, { node });
-  return new NetworkError(code, message, { node });
+  const leader = code === 'NOT_LEADER' && isName(wire.leader) ? wire.leader : undefined;
+  return new NetworkError(code, message, { node, leader });
 }
 
 /** The message of anything thrown, never empty. */

@@ -219,6 +219,7 @@ export class NetworkManager {
   }
 
   #peerEvent(event: PeerEvent): void {
+    if (event.type === 'undelivered') this.requester.failed(event.id, event.error);
     if (event.type !== 'disconnected') return;
     const { peer, error } = event;
     this.dispatcher.abandon(peer.node);

@@ -8,8 +8,10 @@ import { MAX_TTL_MS, shownValue } from '../message/guard.js';
 import type { NetworkMessage } from '../message/message.js';
 import { Stamp } from '../message/stamp.js';
 import type { MessageHandler } from './message-handler.js';
+import type { NetworkMetrics, RequestMetrics } from './metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network.js';
 import { Reception } from './reception.js';
+import { RequestTimer } from './request-timer.js';
 import { type RequestDraft, Requester, type RequestLimits } from './requester.js';
 
 /** A Network that asks and answers. What wraps one (retries, balancing) is one again. */
@@ -20,6 +22,8 @@ export interface RequestingNetwork extends Network {
    *   TOO_LARGE, SERIALIZATION, STOPPED, INVALID_OPTION
    */
   request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
+  /** Those of the network, and of the requests. */
+  metrics(): NetworkMetrics & { readonly requests: RequestMetrics };
   /** Who answers requests and sees events; the one before is replaced. */
   handle(handler: MessageHandler): void;
 }
@@ -63,6 +67,7 @@ export class Endpoint implements RequestingNetwork {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #wheel: DeadlineWheel;
+  readonly #timer: RequestTimer;
   readonly #requester: Requester;
   readonly #reception: Reception;
   readonly #subscription: Disposable;
@@ -77,7 +82,8 @@ export class Endpoint implements RequestingNetwork {
     // Its own epoch: the network's control messages are stamped by another.
     const stamp = new Stamp(network.self, clock, random.fork('endpoint'));
     this.#wheel = new DeadlineWheel(clock);
-    this.#requester = new Requester({ network, stamp, wheel: this.#wheel });
+    this.#timer = new RequestTimer(clock);
+    this.#requester = new Requester({ network, stamp, wheel: this.#wheel, timer: this.#timer });
     this.#reception = new Reception({ network, clock, stamp, wheel: this.#wheel, log });
     network.onMessage((message, peer) => this.#arrived(message, peer));
     this.#subscription = network.onPeer((event) => this.#peerEvent(event));
@@ -98,6 +104,12 @@ export class Endpoint implements RequestingNetwork {
   /** Those of the network, of the requests and of the handler. */
   get counters(): Readonly<Record<string, number>> {
     return { ...this.#network.counters, ...this.#requester.counters, ...this.#reception.counters };
+  }
+
+  metrics(): NetworkMetrics & { readonly requests: RequestMetrics } {
+    const { histogram } = this.#timer;
+    const requests = { waiting: this.#requester.waiting, answered: histogram.count, latency: histogram };
+    return { ...this.#network.metrics(), requests };
   }
 
   start(options?: { readonly signal?: AbortSignal }): Promise<void> {
@@ -170,6 +182,7 @@ export class Endpoint implements RequestingNetwork {
   }
 
   #peerEvent(event: PeerEvent): void {
+    if (event.type === 'undelivered') this.#requester.failed(event.id, event.error);
     if (event.type !== 'disconnected') return;
     const { peer, left, error } = event;
     this.#reception.peerLost(peer.node);

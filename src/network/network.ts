@@ -1,6 +1,7 @@
 import type { NetworkError } from '../base/errors.js';
 import type { NodeId, Role } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
+import type { NetworkMetrics } from './metrics.js';
 
 /**
  * A transport: moves messages between nodes. Everything above the transports is written against this
@@ -35,6 +36,8 @@ export interface Network {
   readonly peers: ReadonlyMap<NodeId, Peer>;
   /** What was refused, dropped or cut off since the start, by reason: one for each bound. */
   readonly counters: Readonly<Record<string, number>>;
+  /** What it has done since the start, and how it is now. */
+  metrics(): NetworkMetrics;
   /**
    * Ends the connection to a peer at once. If this node dialled it, it is dialled again (the way out of a
    * connection that fell silent).
@@ -85,6 +88,8 @@ export interface Traffic {
 export type SendOutcome =
   | 'queued'
   | 'UNREACHABLE'
+  /** Of networks that dial their peers by an address book: it has no entry for this one. */
+  | 'NO_ADDRESS'
   | 'BACKPRESSURE'
   | 'TOO_LARGE'
   | 'STOPPED'
@@ -100,10 +105,17 @@ export type PeerEvent =
   | {
       readonly type: 'unreachable';
       readonly address: string;
+      /** Who was dialled, where that is known before it answers. */
+      readonly node?: NodeId | undefined;
       readonly error: NetworkError;
       readonly attempt: number;
       readonly retryInMs: number;
     }
+  /**
+   * A request that was queued will not be answered: the one connection or exchange that it was for has failed.
+   * Of networks that dial on demand, where no connection that could end stands for the request yet.
+   */
+  | { readonly type: 'undelivered'; readonly node: NodeId; readonly id: string; readonly error: NetworkError }
   /** The dialled node refused us for good (name in use, other cluster, not allowed): dialling has ended. */
   | { readonly type: 'refused'; readonly address: string; readonly error: NetworkError }
   /** Stop producing for this peer until `drained`. May be told inside the `send` that was too much. */

@@ -63,6 +63,10 @@ export class Outbound {
     this.#maxFrameBytes = options.peerMaxFrameBytes;
   }
 
+  get queuedMessages(): number {
+    return this.#queue?.length ?? 0;
+  }
+
   get queuedBytes(): number {
     return this.#queue?.bytes ?? 0;
   }

@@ -7,6 +7,7 @@ import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome } from './network.js';
+import type { RequestTimer } from './request-timer.js';
 
 export type RequestDraft = Omit<MessageDraft, 'kind'>;
 
@@ -27,6 +28,14 @@ export interface RequesterCounters {
   refused: number;
 }
 
+export interface RequesterParts {
+  readonly network: Network;
+  readonly stamp: Stamp;
+  readonly wheel: DeadlineWheel;
+  /** Told how long each took that had an answer. @default nobody */
+  readonly timer?: RequestTimer | undefined;
+}
+
 export const DEFAULT_TIMEOUT_MS = 5000;
 /** Requests that may wait for their answers at once; more are refused with BACKPRESSURE. */
 const MAX_WAITING_REQUESTS = 1_000_000;
@@ -39,16 +48,18 @@ export class Requester {
   readonly #network: Network;
   readonly #stamp: Stamp;
   readonly #wheel: DeadlineWheel;
+  readonly #timer: RequestTimer | undefined;
   readonly #waiting = new IdMap<Waiting>();
   /** Set once stopped. */
   #stopped: NetworkError | undefined;
   readonly #signals = new AbortWatch<Waiting>((waiting, signal) => this.#aborted(waiting, signal));
   readonly counters: RequesterCounters = { lateAnswers: 0, foreignAnswers: 0, timeouts: 0, cancelled: 0, refused: 0 };
 
-  constructor(parts: { network: Network; stamp: Stamp; wheel: DeadlineWheel }) {
+  constructor(parts: RequesterParts) {
     this.#network = parts.network;
     this.#stamp = parts.stamp;
     this.#wheel = parts.wheel;
+    this.#timer = parts.timer;
   }
 
   /** Requests that wait for their answers. */
@@ -104,6 +115,7 @@ export class Requester {
       return false;
     }
     waiting.settle();
+    this.#timer?.ended(waiting.startedAt);
     waiting.answered(message);
     return true;
   }
@@ -115,6 +127,12 @@ export class Requester {
       waiting.settle();
       waiting.reject(error);
     }
+  }
+
+  /** It is known that this one will not be answered. */
+  failed(id: string, error: NetworkError): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting?.settle()) waiting.reject(error);
   }
 
   /** Ends every request that waits, and every one that is still to come. */
@@ -152,7 +170,7 @@ export class Requester {
 
   /** @internal The connection that a message to `to` leaves through. */
   peerOf(to: NodeId | undefined): NodeId | undefined {
-    return to !== undefined && this.#network.peers.has(to) ? to : this.#network.upstream;
+    return to !== undefined && this.#network.peers.has(to) ? to : (this.#network.upstream ?? to);
   }
 }
 
@@ -191,6 +209,11 @@ class Waiting extends Deadline {
     this.#read = parts.read;
   }
 
+  /** On the clock's monotonic scale. */
+  get startedAt(): number {
+    return this.deadline - this.timeoutMs;
+  }
+
   answered(message: NetworkMessage): void {
     try {
       if (message.kind === 'response') this.#resolve(this.#read(message));
@@ -227,6 +250,7 @@ function refusal(
     UNREACHABLE: `${target} is not connected`,
     BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,
     TOO_LARGE: `the message '${message.type}' is larger than ${target} accepts in one frame`,
+    NO_ADDRESS: `no address is known for ${target}`,
     STOPPED: 'this node is not running',
     PARTITIONED: `there is a partition between this node and ${target}`,
     NODE_FAILED: `${target} has failed, or this node has`,

@@ -153,6 +153,7 @@ export class LeaderLink {
         this.#joined.reject(event.error);
         this.#events.emit('leader', { type: 'refused', error: event.error });
         return;
+      case 'undelivered':
       case 'congested':
       case 'drained':
         return;

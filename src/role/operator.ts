@@ -281,6 +281,7 @@ export class Operator implements OperatorApi {
       case 'drained':
         this.#room.clear();
         return;
+      case 'undelivered':
       case 'unreachable':
         return;
     }

@@ -14,6 +14,7 @@ const MAX_OFFERS = 3;
 /** The node did not begin to handle the request, so another one may be asked without doing anything twice. */
 const NOT_STARTED: ReadonlySet<ErrorCode> = new Set([
   'UNREACHABLE',
+  'NO_ADDRESS',
   'PARTITIONED',
   'NODE_FAILED',
   'OVERLOADED',

@@ -99,7 +99,7 @@ export class Roster {
   }
 
   peerEvent(event: PeerEvent): void {
-    if (event.type === 'unreachable' || event.type === 'refused') return;
+    if (!('peer' in event)) return;
     const { peer } = event;
     if (event.type === 'congested' || event.type === 'drained') {
       this.#parts.balancer.congested(peer.node, event.type === 'congested');

@@ -2,6 +2,8 @@ import { isNetworkError, NetworkError } from '../../src/base/errors.js';
 import type { NodeId, Role } from '../../src/base/names.js';
 import { type Codec, DEFAULT_DECODE_LIMITS } from '../../src/message/codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
+import { Meter } from '../../src/network/meter.js';
+import type { NetworkMetrics } from '../../src/network/metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome } from '../../src/network/network.js';
 import type { NetworkWiring } from '../../src/network/wiring.js';
 
@@ -63,6 +65,10 @@ export class FrameNetwork implements Network {
       if (!isNetworkError(error)) throw error;
       this.counters.refusedFrames += 1;
     }
+  }
+
+  metrics(): NetworkMetrics {
+    return new Meter('frames').read({ peers: this.peers, queuedMessages: 0, queuedBytes: 0 });
   }
 
   send(message: NetworkMessage): SendOutcome {

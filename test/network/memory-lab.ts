@@ -76,6 +76,5 @@ function observe(network: Network, stamp: Stamp): Station {
 
 function lineOf(event: PeerEvent): string {
   if (event.type === 'disconnected') return `disconnected ${event.peer.node} ${event.left ? 'left' : 'lost'}`;
-  if (event.type === 'unreachable' || event.type === 'refused') return `${event.type} ${event.error.code}`;
-  return `${event.type} ${event.peer.node}`;
+  return 'peer' in event ? `${event.type} ${event.peer.node}` : `${event.type} ${event.error.code}`;
 }

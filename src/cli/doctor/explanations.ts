@@ -33,6 +33,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['the node has just lost its connection, and dials again', 'the name is mistyped'],
     next: ['netmgr nodes ls', 'try again in a few seconds, or let the leader pick a node: leave --to out'],
   },
+  NO_ADDRESS: {
+    causes: [
+      'the address book of a TcpNetwork or HttpNetwork has no entry for the node (library)',
+      'the name is mistyped',
+    ],
+    next: ['add it: `addresses` of the network, or `network.addresses.set(node, address)`'],
+  },
   PARTITIONED: {
     causes: ['a partition that a test put between two nodes of an InMemoryNetwork, with `reject` (library)'],
     next: [
@@ -47,6 +54,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   SEND_FAILED: {
     causes: ['the connection broke in the moment of sending'],
     next: ['try again; netmgr status shows whether the leader is there'],
+  },
+  RECEIVE_FAILED: {
+    causes: ['the connection broke while an answer was arriving', 'a proxy in between cut the answer short'],
+    next: [
+      'whether the work was done is not known: look before you repeat what must not be done twice',
+      "the message names the peer; its log, and the proxy's, say more",
+    ],
   },
   BACKPRESSURE: {
     causes: ['the receiver is slower than the sender for long', 'one very large message keeps the connection busy'],
@@ -177,6 +191,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   NO_TARGET: {
     causes: ['nobody has joined', 'no node has that name, or fits --where', 'all that fit are draining or lost'],
     next: ['netmgr status', '--dry-run prints who would be meant'],
+  },
+  NOT_LEADER: {
+    causes: ['the node leads no longer, or does not lead yet'],
+    next: [
+      'ask the node that the error names as `leader`; a NetworkClient does so by itself (library)',
+      'if it names none, an election is under way: try again in a second',
+    ],
   },
   INVALID_PAYLOAD: {
     causes: ["the payload is not what the handler's schema asks for"],

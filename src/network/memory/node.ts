@@ -4,6 +4,8 @@ import { messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Codec, DecodeLimits } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
+import { Meter } from '../meter.js';
+import type { NetworkMetrics } from '../metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import type { Connection } from './connection.js';
@@ -46,6 +48,7 @@ export class MemoryNode implements Network, SessionOwner {
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   readonly #dialer: Dialer | undefined;
   readonly #counters: MemoryCounters = newCounters();
+  readonly #meter: Meter = new Meter('memory');
   #sink: MessageSink = () => {};
   #state: 'idle' | 'running' | 'stopping' | 'stopped' = 'idle';
   #upstream: Session | undefined;
@@ -75,6 +78,16 @@ export class MemoryNode implements Network, SessionOwner {
     return { ...this.#counters };
   }
 
+  metrics(): NetworkMetrics {
+    let queuedMessages = 0;
+    let queuedBytes = 0;
+    for (const session of this.#sessions.values()) {
+      queuedMessages += session.queuedMessages;
+      queuedBytes += session.queuedBytes;
+    }
+    return this.#meter.read({ peers: this.#sessions, queuedMessages, queuedBytes });
+  }
+
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (this.#state !== 'idle') throw new NetworkError('STOPPED', 'a network can be started only once');
@@ -84,15 +97,16 @@ export class MemoryNode implements Network, SessionOwner {
   }
 
   send(message: NetworkMessage): SendOutcome {
-    if (this.#state !== 'running') return 'STOPPED';
+    if (this.#state !== 'running') return this.#meter.outcome('STOPPED');
     const session = this.#route(message.to);
-    return session ? session.send(message, this.#parts.hub.codec.encode(message)) : 'UNREACHABLE';
+    const outcome = session ? session.send(message, this.#parts.hub.codec.encode(message)) : 'UNREACHABLE';
+    return this.#meter.outcome(outcome);
   }
 
   sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[] {
-    if (this.#state !== 'running') return peers.map(() => 'STOPPED');
+    if (this.#state !== 'running') return peers.map(() => this.#meter.outcome('STOPPED'));
     const encoded = this.#parts.hub.codec.encode(message);
-    return peers.map((peer) => this.#sessions.get(peer)?.send(message, encoded) ?? 'UNREACHABLE');
+    return peers.map((peer) => this.#meter.outcome(this.#sessions.get(peer)?.send(message, encoded) ?? 'UNREACHABLE'));
   }
 
   onMessage(handler: MessageSink): void {
@@ -232,6 +246,7 @@ export class MemoryNode implements Network, SessionOwner {
   }
 
   #tell(event: PeerEvent): void {
+    this.#meter.event(event);
     for (const listener of [...this.#listeners]) this.#guard(() => listener(event));
   }
 

@@ -66,6 +66,8 @@ export class Pipe {
   readonly link: Link;
   /** Bytes of messages that are under way. */
   queuedBytes = 0;
+  /** The same, their number. */
+  queuedMessages = 0;
   readonly #weather: Weather;
   readonly #sink: (segment: Segment) => void;
   #queue: Arrival[] = [];
@@ -127,6 +129,7 @@ export class Pipe {
     }
     this.#queue = [];
     this.queuedBytes = 0;
+    this.queuedMessages = 0;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -144,6 +147,11 @@ export class Pipe {
     return delayMs + this.link.bottleneck.transmit(this.#weather.clock.now(), bytes, bytesPerSecond);
   }
 
+  #count(bytes: number, messages: number): void {
+    this.queuedBytes += bytes;
+    this.queuedMessages += messages;
+  }
+
   #add(segment: Segment, delayMs: number, heldMs: number): void {
     if (this.#closed) return;
     const inOrder = Math.max(this.#weather.clock.now() + delayMs, this.#lastAt);
@@ -154,7 +162,7 @@ export class Pipe {
     while (index > 0 && (queue[index - 1] as Arrival).at > at) index -= 1;
     if (index === queue.length) queue.push({ at, segment });
     else queue.splice(index, 0, { at, segment });
-    if (segment.kind === 'message') this.queuedBytes += segment.bytes;
+    if (segment.kind === 'message') this.#count(segment.bytes, 1);
     if (index === 0) this.#arm();
   }
 
@@ -173,7 +181,7 @@ export class Pipe {
     // Looked up anew each time: the sink may end the connection.
     for (let head = this.#queue[0]; head && head.at <= now; head = this.#queue[0]) {
       this.#queue.shift();
-      if (head.segment.kind === 'message') this.queuedBytes -= head.segment.bytes;
+      if (head.segment.kind === 'message') this.#count(-head.segment.bytes, -1);
       this.#sink(head.segment);
     }
     this.#arm();

@@ -68,6 +68,10 @@ export class Session implements Peer, End {
     return this.#parts.side === 'dialer';
   }
 
+  get queuedMessages(): number {
+    return this.#parts.connection.out(this.#parts.side).queuedMessages;
+  }
+
   get queuedBytes(): number {
     return this.#parts.connection.out(this.#parts.side).queuedBytes;
   }

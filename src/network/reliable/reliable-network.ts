@@ -6,6 +6,7 @@ import type { NetworkMessage } from '../../message/message.js';
 import { Stamp } from '../../message/stamp.js';
 import type { RequestingNetwork } from '../endpoint.js';
 import type { MessageHandler } from '../message-handler.js';
+import type { NetworkMetrics, RequestMetrics } from '../metrics.js';
 import type { MessageSink, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { RequestDraft, RequestLimits } from '../requester.js';
 import { grownMs } from './backoff.js';
@@ -132,6 +133,11 @@ export class ReliableNetwork implements RequestingNetwork {
       hedgesWon,
       targetsForgotten: this.#targets.forgotten,
     };
+  }
+
+  /** Those of the network: every try counts as a request. */
+  metrics(): NetworkMetrics & { readonly requests: RequestMetrics } {
+    return this.#network.metrics();
   }
 
   /** Circuits and routes as they are now, for metrics. */

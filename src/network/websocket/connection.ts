@@ -3,6 +3,7 @@ import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Codec, DecodedFrame, EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
+import type { Meter } from '../meter.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
 import { closeCodeOf, closedError } from './close-codes.js';
 import { Faults } from './faults.js';
@@ -13,6 +14,7 @@ import { codecOf } from './subprotocols.js';
 
 /** What connections share: one per network. */
 export interface ConnectionHost extends SenderHost {
+  readonly meter: Meter;
   deliver(message: NetworkMessage, peer: Peer): void;
   ended(connection: Connection, peer: Peer, error: NetworkError): void;
 }
@@ -124,6 +126,10 @@ export class Connection implements SocketOwner {
   }
 
   /** What waits to be written to the peer. */
+  get queuedMessages(): number {
+    return this.#sender.queuedMessages;
+  }
+
   get queuedBytes(): number {
     return this.#sender.queuedBytes;
   }
@@ -260,7 +266,7 @@ export class Connection implements SocketOwner {
   /** Before authentication any error ends the connection; afterwards it is answered, up to a rate. */
   #fault(error: NetworkError, id?: string): void {
     if (this.#ended) return;
-    const { counters, limits, time } = this.#host;
+    const { counters, meter, limits, time } = this.#host;
     this.traffic.errors += 1;
     if (this.#peer === undefined) {
       counters.unauthenticatedInvalid += 1;
@@ -268,6 +274,7 @@ export class Connection implements SocketOwner {
       return;
     }
     counters.invalidMessages += 1;
+    meter.failed(error.code);
     this.send(this.#errorMessage('message', error, id));
     this.#faults ??= new Faults();
     if (!this.#faults.add(time, limits.maxFaults, limits.faultWindowMs)) return;

@@ -60,11 +60,20 @@ export class Connections {
     });
   }
 
+  /** What waits to be written, of all connections. */
+  queued(): { readonly queuedMessages: number; readonly queuedBytes: number } {
+    let queuedMessages = 0;
+    let queuedBytes = 0;
+    for (const connection of this.#connections.values()) {
+      queuedMessages += connection.queuedMessages;
+      queuedBytes += connection.queuedBytes;
+    }
+    return { queuedMessages, queuedBytes };
+  }
+
   /** @param maxQueuedBytes of all together, beyond which those who do not read lose their connections sooner */
   sweep(maxQueuedBytes: number): void {
-    let queued = 0;
-    for (const { queuedBytes } of this.#connections.values()) queued += queuedBytes;
-    const pressed = queued > maxQueuedBytes;
+    const pressed = this.queued().queuedBytes > maxQueuedBytes;
     for (const connection of this.#connections.values()) connection.sweep(pressed);
   }
 

@@ -3,6 +3,7 @@ import { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
+import { Meter } from '../meter.js';
 import type { MessageSink, Peer, PeerEvent } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { AwakeTime } from './awake-time.js';
@@ -29,6 +30,7 @@ export class Hub implements ConnectionHost {
   readonly stamp: Stamp;
   readonly limits: WebSocketLimits;
   readonly counters: WebSocketCounters = newCounters();
+  readonly meter: Meter = new Meter('websocket');
   readonly connections: Connections = new Connections();
   readonly sockets: OpenSockets = new OpenSockets();
   readonly quota: Quota;
@@ -85,6 +87,7 @@ export class Hub implements ConnectionHost {
   }
 
   emit(event: PeerEvent): void {
+    this.meter.event(event);
     this.#events.emit('peer', event);
   }
 

@@ -3,6 +3,7 @@ import type { NodeId } from '../../base/names.js';
 import { integer } from '../../base/random.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { formatHostPort, isLoopback } from '../address.js';
+import type { NetworkMetrics } from '../metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
 import { Connection } from './connection.js';
@@ -56,6 +57,11 @@ export class WebSocketNetwork implements Network {
     return bound;
   }
 
+  metrics(): NetworkMetrics {
+    const { connections, meter } = this.#hub;
+    return meter.read({ peers: connections.peers, ...connections.queued() });
+  }
+
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
     if (this.#state !== 'new') throw new NetworkError('STOPPED', 'a network is started once');
@@ -83,12 +89,16 @@ export class WebSocketNetwork implements Network {
   }
 
   send(message: NetworkMessage): SendOutcome {
-    return this.#state === 'running' ? this.#hub.connections.send(message) : 'STOPPED';
+    const { connections, meter } = this.#hub;
+    return meter.outcome(this.#state === 'running' ? connections.send(message) : 'STOPPED');
   }
 
   sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[] {
-    if (this.#state !== 'running') return peers.map(() => 'STOPPED');
-    return this.#hub.connections.sendMany(message, peers);
+    const { connections, meter } = this.#hub;
+    const outcomes =
+      this.#state === 'running' ? connections.sendMany(message, peers) : peers.map(() => 'STOPPED' as const);
+    for (const outcome of outcomes) meter.outcome(outcome);
+    return outcomes;
   }
 
   onMessage(handler: MessageSink): void {

@@ -80,6 +80,10 @@ export class Sender implements Settling {
     return this.#outbound?.empty ?? true;
   }
 
+  get queuedMessages(): number {
+    return this.#outbound?.queuedMessages ?? 0;
+  }
+
   get queuedBytes(): number {
     return this.#outbound?.queuedBytes ?? 0;
   }
