@@ -146,7 +146,7 @@ export class NetworkManager {
    */
   async close(graceMs: number): Promise<void> {
     await this.dispatcher.close(graceMs);
-    this.requester.stop(new NetworkError('STOPPED', 'this node was stopped'));
+    this.requester.stop(new NetworkError('STOPPED', `${this.network.self} was stopped`));
     this.#subscription[Symbol.dispose]();
     this.#events.clear();
     this.#wheel.clear();

@@ -34,7 +34,9 @@ export function sendAnswer({ network, stamp }: Sender, request: NetworkMessage, 
   };
   const outcome = network.send(stamp.make(draft));
   if (outcome === 'TOO_LARGE') {
-    const error = new NetworkError('TOO_LARGE', `the answer to '${request.type}' does not fit into one frame`);
+    // Not TOO_LARGE: the handler has run, and what it was asked is not what is wrong.
+    const text = `'${request.type}' returned what cannot be sent: it is larger than ${request.from} accepts in one frame`;
+    const error = new NetworkError('HANDLER_FAILED', text);
     network.send(stamp.make({ ...draft, kind: 'error', payload: error.toWire() }));
   }
   return outcome === 'queued';
@@ -48,6 +50,7 @@ const PASSED_ON: ReadonlySet<ErrorCode> = new Set([
   'INVALID_PAYLOAD',
   'IO',
   'NOT_ALLOWED',
+  'NOT_LEADER',
   'NO_HANDLER',
   'NO_TARGET',
   'OVERLOADED',

@@ -157,7 +157,7 @@ export class Endpoint implements RequestingNetwork {
   async #close(graceMs: number): Promise<void> {
     const deadline = this.#clock.now() + graceMs;
     await this.#reception.close(graceMs);
-    this.#requester.stop(new NetworkError('STOPPED', 'this node was stopped'));
+    this.#requester.stop(new NetworkError('STOPPED', `${this.self} was stopped`));
     await this.#network.stop({ graceMs: Math.max(0, deadline - this.#clock.now()) });
     this.#subscription[Symbol.dispose]();
     this.#wheel.clear();

@@ -88,13 +88,14 @@ export class Requester {
       }
       if (this.#waiting.size >= MAX_WAITING_REQUESTS) {
         this.counters.refused += 1;
-        reject(new NetworkError('BACKPRESSURE', `${MAX_WAITING_REQUESTS} requests already wait for answers`));
+        const text = `${this.#network.self} has ${MAX_WAITING_REQUESTS} requests that wait for answers, its limit`;
+        reject(new NetworkError('BACKPRESSURE', text));
         return;
       }
       // An answer never comes inside a call of `send`, so nothing is lost by waiting only afterwards.
       const outcome = this.#network.send(message);
       if (outcome !== 'queued') {
-        reject(refusal(outcome, message, this.#network.upstream));
+        reject(refusal(outcome, message, this.#network));
         return;
       }
       const waiting = new Waiting(this, message, { resolve, reject, read, timeoutMs, signal });
@@ -243,17 +244,17 @@ function cancelled(message: NetworkMessage, signal: AbortSignal): NetworkError {
 function refusal(
   outcome: Exclude<SendOutcome, 'queued'>,
   message: NetworkMessage,
-  upstream: NodeId | undefined,
+  { self, upstream }: Pick<Network, 'self' | 'upstream'>,
 ): NetworkError {
   const target = message.to === undefined || message.to === ANYONE ? (upstream ?? 'the leader') : message.to;
   const texts: Record<typeof outcome, string> = {
     UNREACHABLE: `${target} is not connected`,
     BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,
     TOO_LARGE: `the message '${message.type}' is larger than ${target} accepts in one frame`,
-    NO_ADDRESS: `no address is known for ${target}`,
-    STOPPED: 'this node is not running',
-    PARTITIONED: `there is a partition between this node and ${target}`,
-    NODE_FAILED: `${target} has failed, or this node has`,
+    NO_ADDRESS: `no address is known for ${target}: ${self} has no entry for it`,
+    STOPPED: `${self} is not running: it was stopped, or its start was not waited for`,
+    PARTITIONED: `there is a partition between ${self} and ${target}`,
+    NODE_FAILED: `${target} has failed, or ${self} has`,
   };
   return new NetworkError(outcome, texts[outcome], { node: message.to });
 }

@@ -2,6 +2,7 @@ import { isNetworkError, NetworkError, toNetworkError } from '../base/errors.js'
 import { NODE_NAME, type NodeId } from '../base/names.js';
 import type { HandlerContext } from '../manager/handler.js';
 import type { NetworkManager } from '../manager/manager.js';
+import { shownValue } from '../message/guard.js';
 import type { Audit } from './audit.js';
 import type { Evictions } from './evictions.js';
 import {
@@ -125,7 +126,7 @@ function targetOf({ node, id }: Fields): string | undefined {
 function textOf(order: Fields, field: string): string {
   const value = order[field];
   if (typeof value === 'string') return value;
-  throw new NetworkError('INVALID_PAYLOAD', `${field}: a text is expected`);
+  throw new NetworkError('INVALID_PAYLOAD', `${field}: a text is expected, not ${shownValue(value)}`);
 }
 
 const unknown = (node: NodeId): NetworkError =>

@@ -5,6 +5,7 @@ import { ANYONE, NODE_NAME, type NodeId, RESERVED_PREFIX } from '../base/names.j
 import { draftError } from '../manager/draft.js';
 import type { HandlerContext } from '../manager/handler.js';
 import type { NetworkManager } from '../manager/manager.js';
+import { shownValue } from '../message/guard.js';
 import { type MessageDraft, PRIORITIES, type Priority } from '../message/message.js';
 import type { SendOutcome } from '../network/network.js';
 import { grantOf } from '../security/authorisation.js';
@@ -116,5 +117,5 @@ const emission = (node: NodeId, outcome: SendOutcome): Emission =>
 function readNodes(value: unknown): readonly NodeId[] {
   const valid = Array.isArray(value) && value.every((node) => typeof node === 'string' && NODE_NAME.test(node));
   if (valid) return value as NodeId[];
-  throw new NetworkError('INVALID_MESSAGE', 'nodes: a list of node names is expected');
+  throw new NetworkError('INVALID_MESSAGE', `nodes: a list of node names is expected, not ${shownValue(value)}`);
 }

@@ -47,7 +47,7 @@ export class Room {
         if (error) reject(error);
         else resolve();
       };
-      const full = `the queue to the other side stayed full for ${timeoutMs} ms`;
+      const full = `the queue to the leader stayed full for ${timeoutMs} ms: it reads more slowly than we write`;
       const timer = this.#clock.setTimer(timeoutMs, () => end(new NetworkError('BACKPRESSURE', full)));
       if (signal?.aborted) end(gaveUp());
       else if (signal) this.#waiting.add(signal, end);

@@ -78,13 +78,13 @@ export class Roster {
   /** The network asks whether a candidate may come in. */
   admit(candidate: Candidate): NetworkError | AdmissionGranted {
     const { role, maySubmit } = candidate;
-    if (role === 'leader') return new NetworkError('NOT_ALLOWED', 'a cluster has one leader, and this is it');
+    if (role === 'leader') return secondLeader(candidate);
     const welcome = { cluster: this.#parts.cluster, maySubmit, ...this.#pace() };
     if (role !== 'collaborator') {
       // The same process back, while its old connection still looks open from here.
       const free = candidate.present === undefined || candidate.present.instance === candidate.instance;
       if (free) return { welcome };
-      return new NetworkError('NAME_IN_USE', `a client named '${candidate.node}' is connected already`);
+      return clientPresent(candidate);
     }
     const { node, instance } = candidate;
     const verdict = this.table.admit({ node, instance }, this.#parts.clock.now());
@@ -231,3 +231,18 @@ export class Roster {
     }
   }
 }
+
+const secondLeader = ({ node, address }: Candidate): NetworkError =>
+  new NetworkError(
+    'NOT_ALLOWED',
+    `${node} at ${address} comes as a leader, and a cluster has one, which is this node`,
+    {
+      node,
+    },
+  );
+
+const clientPresent = ({ node, role, present }: Candidate): NetworkError =>
+  new NetworkError('NAME_IN_USE', `the name ${node} is in use by ${present?.role ?? role} at ${present?.address}`, {
+    node,
+    hint: 'Choose another name, or stop that one.',
+  });

@@ -92,7 +92,7 @@ export function readPid(greeting: Fields): number {
 export function objectOf(message: { readonly payload?: unknown }, what: string): Fields {
   const payload = payloadOf(message);
   if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Fields;
-  throw new NetworkError('INVALID_MESSAGE', `payload of '${what}': an object is expected`);
+  throw new NetworkError('INVALID_MESSAGE', `payload of '${what}': an object is expected, not ${shownValue(payload)}`);
 }
 
 function optionalNumber(fields: Fields, field: string, range: Range): number | undefined {
@@ -103,12 +103,15 @@ function optionalNumber(fields: Fields, field: string, range: Range): number | u
 function numberOf(fields: Fields, field: string, [least, most]: Range): number {
   const value = fields[field];
   if (typeof value === 'number' && value >= least && value <= most) return value;
-  throw new NetworkError('INVALID_MESSAGE', `${field}: a number from ${least} to ${most} is expected`);
+  throw new NetworkError(
+    'INVALID_MESSAGE',
+    `${field}: a number from ${least} to ${most} is expected, not ${shownValue(value)}`,
+  );
 }
 
 function readHandlers(value: unknown): readonly string[] {
   if (!Array.isArray(value) || value.length > MAX_HANDLERS) {
-    throw new NetworkError('INVALID_MESSAGE', `handlers: a list of at most ${MAX_HANDLERS} types is expected`);
+    throw wrongSize('handlers', `a list of at most ${MAX_HANDLERS} types`, value);
   }
   for (const type of value) {
     if (typeof type !== 'string' || !TYPE_NAME.test(type)) {
@@ -126,7 +129,7 @@ export function readTags(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined) return {};
   const entries = typeof value === 'object' && value !== null ? Object.entries(value) : undefined;
   if (!entries || entries.length > MAX_TAGS) {
-    throw new NetworkError('INVALID_MESSAGE', `tags: an object of at most ${MAX_TAGS} texts is expected`);
+    throw wrongSize('tags', `an object of at most ${MAX_TAGS} texts`, value);
   }
   for (const [name, text] of entries) {
     if (!TAG_NAME.test(name)) {
@@ -135,8 +138,15 @@ export function readTags(value: unknown): Readonly<Record<string, string>> {
       });
     }
     if (typeof text === 'string' && text.length <= MAX_TAG_LENGTH) continue;
-    const rule = `a text of at most ${MAX_TAG_LENGTH} characters is expected`;
+    const found = typeof text === 'string' ? text.length : shownValue(text);
+    const rule = `a text of at most ${MAX_TAG_LENGTH} characters is expected, not ${found}`;
     throw new NetworkError('INVALID_MESSAGE', `tags.${name}: ${rule}`);
   }
   return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function wrongSize(field: string, rule: string, value: unknown): NetworkError {
+  const size = typeof value === 'object' && value !== null ? Object.keys(value).length : undefined;
+  const found = size === undefined ? shownValue(value) : `${size}`;
+  return new NetworkError('INVALID_MESSAGE', `${field}: ${rule} is expected, not ${found}`);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import {
   ERROR_CODES,
   fromWire,
@@ -7,9 +8,11 @@ import {
   isNetworkError,
   messageOf,
   NetworkError,
+  NetworkRetryExhaustedError,
   NetworkTimeoutError,
   summaryOf,
   toNetworkError,
+  workOf,
 } from '../../src/base/errors.js';
 
 test('every code has a sentence and says whether to try again', () => {
@@ -76,4 +79,56 @@ test('what a peer says becomes an error, however odd it is', () => {
   assert.equal(fromWire({ code: 'NO_SUCH', message: 'm' }).message, 'm');
   const sent = new NetworkError('OVERLOADED', 'full', { node: 'w2' });
   assert.deepEqual(fromWire(JSON.parse(JSON.stringify(sent.toWire()))).toWire(), sent.toWire());
+});
+
+test('what is printed of an error has its name, code and what is known, once each, and nothing that is not known', () => {
+  const lastError = new NetworkTimeoutError('late', { node: 'w1' });
+  const shown = inspect(new NetworkRetryExhaustedError("'get' to w1 failed", { lastError, attempts: 3, node: 'w1' }));
+  assert.match(shown, /^NetworkRetryExhaustedError: 'get' to w1 failed\n {4}at /);
+  assert.match(
+    shown,
+    /code: 'RETRIES_EXHAUSTED',\n {2}node: 'w1',\n {2}attempts: 3,\n {2}\[cause\]: NetworkTimeoutError: late\n/,
+  );
+  assert.doesNotMatch(shown, /undefined|netmgr\.error|name:|lastError|retryable/);
+  assert.equal(shown.split('late').length, 2);
+  const plain = inspect(new NetworkError('NOT_LEADER', 'ask b', { leader: 'b', hint: 'h', address: 'b:1' }));
+  assert.match(
+    plain,
+    /^NetworkError: ask b\n[\s\S]*code: 'NOT_LEADER',\n {2}hint: 'h',\n {2}address: 'b:1',\n {2}leader: 'b'\n}$/,
+  );
+});
+
+test('as JSON an error is whole but for its stack; of the cause there is the message', () => {
+  const cause = new Error('ECONNREFUSED');
+  const error = new NetworkError('CONNECTION_FAILED', 'cannot connect', { cause, address: 'ws://b:1' });
+  assert.equal(
+    JSON.stringify(error),
+    '{"name":"NetworkError","code":"CONNECTION_FAILED","message":"cannot connect","retryable":true,"address":"ws://b:1",' +
+      '"cause":"ECONNREFUSED"}',
+  );
+  const exhausted = new NetworkRetryExhaustedError('x', { lastError: error, attempts: 2 });
+  assert.equal(JSON.parse(JSON.stringify(exhausted)).attempts, 2);
+  assert.equal(exhausted.lastError, error);
+  assert.equal(exhausted.cause, error);
+});
+
+test('a message that travels is no longer than it may be, and is cut between characters', () => {
+  const long = `${'x'.repeat(4_094)}\u{1f600}tail`;
+  const error = new NetworkError('HANDLER_FAILED', long);
+  assert.equal(error.message, long);
+  for (const { message } of [error.toWire(), fromWire({ code: 'HANDLER_FAILED', message: long })]) {
+    assert.equal(message, `${'x'.repeat(4_094)}…`);
+  }
+  const fits = 'y'.repeat(4_096);
+  assert.equal(fromWire(new NetworkError('IO', fits).toWire()).message, fits);
+});
+
+test('whether something may have been done follows from the code', () => {
+  const of = (work: string) => ERROR_CODES.filter((code) => workOf(code) === work);
+  assert.deepEqual(of('begun'), ['HANDLER_FAILED']);
+  for (const code of ['TIMEOUT', 'CLOSED', 'RECEIVE_FAILED', 'CANCELLED', 'RETRIES_EXHAUSTED'] as const) {
+    assert.equal(workOf(code), 'maybe', code);
+  }
+  for (const code of ['CONNECTION_FAILED', 'OVERLOADED', 'INVALID_PAYLOAD'] as const)
+    assert.equal(workOf(code), 'none');
 });

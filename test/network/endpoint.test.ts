@@ -47,6 +47,7 @@ describe('an endpoint', () => {
       plain: new Error('no such record'),
       busy: new NetworkError('OVERLOADED', 'come back later'),
       inner: new NetworkError('TIMEOUT', 'c did not answer'),
+      elsewhere: new NetworkError('NOT_LEADER', 'c leads', { leader: 'c' }),
     };
     a.handle({
       handle: ({ type }) => {
@@ -57,12 +58,13 @@ describe('an endpoint', () => {
     await assert.rejects(ask('plain'), { code: 'HANDLER_FAILED', message: 'no such record' });
     await assert.rejects(ask('busy'), { code: 'OVERLOADED', message: 'come back later' });
     await assert.rejects(ask('inner'), { code: 'HANDLER_FAILED', message: 'c did not answer' });
-    assert.equal(a.counters.failed, 3);
+    await assert.rejects(ask('elsewhere'), { code: 'NOT_LEADER', message: 'c leads', leader: 'c' });
+    assert.equal(a.counters.failed, 4);
   });
 
   it('says so when the answer cannot be sent', async () => {
     a.handle({ handle: ({ type }) => (type === 'large' ? 'x'.repeat(2 << 20) : 10n) });
-    await assert.rejects(lab.settle(b.request({ type: 'large', to: 'a' })), { code: 'TOO_LARGE' });
+    await assert.rejects(lab.settle(b.request({ type: 'large', to: 'a' })), { code: 'HANDLER_FAILED' });
     await assert.rejects(lab.settle(b.request({ type: 'bigint', to: 'a' })), { code: 'HANDLER_FAILED' });
   });
 

@@ -85,7 +85,7 @@ test('an answer that cannot be sent, or breaks its own schema, is an error and n
   const leader = await stage.leader();
   await stage.collaborator('w1', [handle('big', {}, () => 10n), handle('odd', { output: z.string() }, () => 7)]);
   await assert.rejects(stage.until(leader.request('big')), codeIs('HANDLER_FAILED', /cannot be sent/));
-  await assert.rejects(stage.until(leader.request('odd')), codeIs('INVALID_PAYLOAD', /answer of 'odd'/));
+  await assert.rejects(stage.until(leader.request('odd')), codeIs('HANDLER_FAILED', /answer of 'odd'/));
 });
 
 test('silence ends at the deadline, and the late answer is dropped and counted', async () => {

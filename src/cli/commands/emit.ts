@@ -92,7 +92,7 @@ async function emitOnce(emission: Emission, payload: unknown): Promise<number> {
   const priority = invocation.value(priorityFlag);
   const tally = new Tally(nodes);
   const results = await operator.emitEach(type, payload, { nodes, signal, priority });
-  for (const { node, sent, code } of results) tally.count(node, sent ? undefined : (code ?? 'SEND_FAILED'));
+  for (const { node, sent, code } of results) tally.count(node, sent ? undefined : (code ?? 'UNREACHABLE'));
   invocation.output.note(tally.sentence('sent'));
   if (invocation.value(jsonFlag)) await invocation.output.line(tally.summary('sent'));
   return tally.exitCode(undefined);
@@ -110,7 +110,7 @@ async function emitLines(environment: Environment, emission: Emission): Promise<
       if (item.text.trim() === '') continue;
       const payload = typedPayload(item.text, invocation.value(ndjsonFlag));
       const results = await operator.emitEach(type, payload, { nodes, signal, priority });
-      for (const { node, sent, code } of results) if (!sent) missed.set(node, code ?? 'SEND_FAILED');
+      for (const { node, sent, code } of results) if (!sent) missed.set(node, code ?? 'UNREACHABLE');
       events += 1;
     }
   } catch (error) {

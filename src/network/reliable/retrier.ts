@@ -62,7 +62,12 @@ export class Retrier {
       const text = `the caller gave up on '${call.draft.type}'`;
       throw new NetworkError('CANCELLED', text, { cause: call.signal?.reason });
     }
-    if (end === 'stopped') throw new NetworkError('STOPPED', 'this node was stopped', { cause: error });
+    if (end === 'stopped')
+      throw new NetworkError(
+        'STOPPED',
+        `this node was stopped while '${call.draft.type}' to ${call.to} waited for another try`,
+        { cause: error },
+      );
     this.counters.retries += 1;
   }
 
