@@ -36,6 +36,7 @@ export { payloadOf } from './message/raw-payload.js';
 export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
 export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from './network/credentials.js';
 export { Endpoint, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
+export type { ListenOptions } from './network/framed/listen-options.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 export type { MessageContext, MessageHandler } from './network/message-handler.js';
 export type { NetworkMetrics, RequestMetrics } from './network/metrics.js';
@@ -56,7 +57,6 @@ export { SocketAuthenticator } from './network/socket-authenticator.js';
 export { WebSocketNetwork } from './network/websocket/network.js';
 export type {
   DialOptions,
-  ListenOptions,
   WebSocketLimits,
   WebSocketNetworkOptions,
 } from './network/websocket/options.js';

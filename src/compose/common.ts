@@ -4,8 +4,9 @@ import { type Log, silentLog } from '../base/log.js';
 import { NODE_NAME, type NodeId, type Role } from '../base/names.js';
 import { type Random, systemRandom } from '../base/random.js';
 import { VERSION } from '../base/version.js';
+import type { ListenOptions } from '../network/framed/listen-options.js';
 import { SocketAuthenticator } from '../network/socket-authenticator.js';
-import type { ListenOptions, WebSocketLimits } from '../network/websocket/options.js';
+import type { WebSocketLimits } from '../network/websocket/options.js';
 import type { NetworkFactory } from '../network/wiring.js';
 
 /** What every node may be given; the defaults are the machine's own. */

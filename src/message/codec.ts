@@ -56,8 +56,6 @@ export interface DecodedFrame {
 /** Bytes ⇄ messages, pure and bounded. Siblings: json-codec, msgpack-codec. */
 export interface Codec {
   readonly name: 'json' | 'msgpack';
-  /** The WebSocket subprotocol that selects it. */
-  readonly subprotocol: string;
   /** Whether frames are bytes (a binary WebSocket frame) or text. */
   readonly binary: boolean;
   /** @throws NetworkError SERIALIZATION if the payload cannot be written (cycle, bigint, function, too deep) */

@@ -34,7 +34,6 @@ const MIDDLES: (Middle | undefined)[] = new Array(64).fill(undefined);
 /** JSON text; the default. A relayed JSON payload is spliced in unparsed. */
 export const jsonCodec: Codec = {
   name: 'json',
-  subprotocol: 'netmgr.v1.json',
   binary: false,
 
   encode(message: NetworkMessage): EncodedMessage {

@@ -12,7 +12,6 @@ const writer = new MsgpackWriter();
 /** MessagePack. A relayed msgpack payload is spliced in unparsed. */
 export const msgpackCodec: Codec = {
   name: 'msgpack',
-  subprotocol: 'netmgr.v1.msgpack',
   binary: true,
 
   encode(message: NetworkMessage): EncodedMessage {

@@ -92,7 +92,7 @@ for (const folder of SIMULATED) {
   }
 }
 for (const folder of ['security', 'manager', 'role']) {
-  for (const transport of ['memory', 'websocket', 'reliable']) {
+  for (const transport of ['memory', 'websocket', 'tcp', 'framed', 'reliable']) {
     probe(`${folder}/${transport}.ts`, `export type { Thing } from '../network/${transport}/thing.js';`, IMPORTS);
   }
   probe(`${folder}/contract.ts`, `export type { Thing } from '../network/network.js';`, undefined);
@@ -101,6 +101,10 @@ for (const folder of ['security', 'manager', 'role']) {
 probe('role/table.ts', `export type { Thing } from '../security/authorisation.js';`, undefined);
 probe('base/node.ts', `export { inspect } from 'node:util';`, IMPORTS);
 probe('network/to-transport.ts', `export type { Thing } from './memory/thing.js';`, IMPORTS);
+probe('network/to-framed.ts', `export type { Thing } from './framed/thing.js';`, IMPORTS);
+probe('network/tcp/to-framed.ts', `export type { Thing } from '../framed/thing.js';`, undefined);
+probe('network/framed/to-transport.ts', `export type { Thing } from '../tcp/thing.js';`, IMPORTS);
+probe('network/tcp/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
 probe('network/memory/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
 probe('network/memory/to-wrapper.ts', `export type { Thing } from '../reliable/thing.js';`, IMPORTS);
 probe('network/reliable/to-transport.ts', `export type { Thing } from '../memory/thing.js';`, IMPORTS);

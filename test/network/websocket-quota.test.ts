@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectionsByOpenFiles } from '../../src/network/websocket/open-files.js';
+import { connectionsByOpenFiles } from '../../src/network/framed/open-files.js';
 import { resolveOptions } from '../../src/network/websocket/options.js';
 import { assertNothingLeft } from '../leaks.js';
 import { Nodes, until } from './websocket-nodes.js';

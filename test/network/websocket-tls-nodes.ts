@@ -4,7 +4,7 @@ import type { NetworkMessage } from '../../src/message/message.js';
 import { payloadOf } from '../../src/message/raw-payload.js';
 import type { AuthenticationChannel, Authenticator, Hello, Identity } from '../../src/network/authenticator.js';
 import type { Credentials, CredentialsChannel, ListenTls } from '../../src/network/credentials.js';
-import type { TcpListenOptions } from '../../src/network/websocket/options.js';
+import type { TcpListenOptions } from '../../src/network/framed/listen-options.js';
 import { Authority } from '../../src/security/certificates/authority.js';
 
 const NOW = Date.now();

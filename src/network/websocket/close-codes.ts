@@ -1,4 +1,4 @@
-import { type ErrorCode, NetworkError, summaryOf } from '../../base/errors.js';
+import { type ErrorCode, summaryOf } from '../../base/errors.js';
 
 /**
  * Why netmgr closed a WebSocket, in the range that RFC 6455 leaves to applications. The exact error goes before
@@ -43,9 +43,8 @@ const BY_ERROR: Partial<Record<ErrorCode, number>> = {
 
 export const closeCodeOf = (code: ErrorCode): number => BY_ERROR[code] ?? CLOSE_CODES.protocol;
 
-/** What a connection that the peer closed without a message tells; an error of code CLOSED, so retryable. */
-export function closedError(code: number, peer: string): NetworkError {
+/** What the code tells with which the peer closed a connection without a message, to be put behind that it ended. */
+export function closedDetail(code: number): string {
   const meaning = Object.entries(BY_ERROR).find(([, value]) => value === code)?.[0] as ErrorCode | undefined;
-  const detail = meaning === undefined ? '' : ` (${code}: ${summaryOf(meaning)})`;
-  return new NetworkError('CLOSED', `the connection to ${peer} ended${detail}`);
+  return meaning === undefined ? '' : ` (${code}: ${summaryOf(meaning)})`;
 }

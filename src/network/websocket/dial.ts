@@ -1,14 +1,15 @@
 import type { Clock, Timer } from '../../base/clock.js';
 import { NetworkError } from '../../base/errors.js';
 import type { Random } from '../../base/random.js';
-import { formatAddress } from '../address.js';
+import { Attempt, type AttemptParts } from '../framed/attempt.js';
+import type { Connection } from '../framed/connection.js';
+import type { Greeting } from '../framed/greeter.js';
 import type { PeerEvent } from '../network.js';
 import { Reconnect } from '../reconnect.js';
-import { Attempt, type AttemptParts } from './attempt.js';
-import type { Connection } from './connection.js';
-import type { Greeting } from './greeter.js';
+import type { ResolvedDial } from './options.js';
 
 export interface DialerParts extends AttemptParts {
+  readonly options: Pick<ResolvedDial, 'dialTimeoutMs' | 'retryForMs'>;
   readonly clock: Clock;
   readonly random: Random;
   opened(connection: Connection, greeting: Greeting): void;
@@ -18,7 +19,6 @@ export interface DialerParts extends AttemptParts {
 
 /** Keeps one connection to one address: dials, greets, and dials again when it is lost, until it is refused for good. */
 export class Dialer {
-  readonly address: string;
   readonly #parts: DialerParts;
   #stopped = false;
   #reconnect = Reconnect.initial;
@@ -33,7 +33,6 @@ export class Dialer {
 
   constructor(parts: DialerParts) {
     this.#parts = parts;
-    this.address = formatAddress(parts.options.address);
   }
 
   start(): void {
@@ -60,9 +59,10 @@ export class Dialer {
       this.#refused(farewell);
       return;
     }
-    const { retryForMs } = this.#parts.options;
+    const { address, options } = this.#parts;
+    const { retryForMs } = options;
     if (retryForMs === 0) {
-      this.#refused(new NetworkError('CONNECTION_FAILED', `the connection to ${this.address} ended`));
+      this.#refused(new NetworkError('CONNECTION_FAILED', `the connection to ${address} ended`, { address }));
       return;
     }
     this.#reconnect = this.#reconnect.lost(this.#windowMs, now - (this.#connectedAt ?? now));
@@ -93,7 +93,7 @@ export class Dialer {
 
   #failed(error: NetworkError, isFinal: boolean): void {
     if (this.#stopped) return;
-    const { clock, options } = this.#parts;
+    const { address, clock, options } = this.#parts;
     this.#parts.failed();
     if (isFinal) {
       this.#refused(error);
@@ -103,13 +103,13 @@ export class Dialer {
     if (leftMs <= 0) {
       const tries = this.#attempts === 1 ? '' : ` after ${this.#attempts} attempts`;
       this.#refused(
-        new NetworkError('CONNECTION_FAILED', `${error.message}${tries}`, { cause: error, hint: error.hint }),
+        new NetworkError('CONNECTION_FAILED', `${error.message}${tries}`, { cause: error, hint: error.hint, address }),
       );
       return;
     }
     const retryInMs = Math.min(this.#nextDelay(), leftMs);
     this.#schedule(retryInMs);
-    this.#parts.emit({ type: 'unreachable', address: this.address, error, attempt: this.#attempts, retryInMs });
+    this.#parts.emit({ type: 'unreachable', address, error, attempt: this.#attempts, retryInMs });
   }
 
   #nextDelay(): number {
@@ -127,6 +127,6 @@ export class Dialer {
 
   #refused(error: NetworkError): void {
     this.#stopped = true;
-    this.#parts.emit({ type: 'refused', address: this.address, error });
+    this.#parts.emit({ type: 'refused', address: this.#parts.address, error });
   }
 }

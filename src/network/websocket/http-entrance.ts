@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../base/errors.js';
-import type { Arrival } from './arrival.js';
-import { isTls } from './client-hello.js';
+import type { Arrival } from '../framed/arrival.js';
+import { isTls } from '../framed/client-hello.js';
+import type { Gate } from '../framed/gate.js';
 import type { WebSocketCounters } from './counters.js';
-import type { Gate } from './gate.js';
 import { SUBPROTOCOLS } from './subprotocols.js';
 
 export interface HttpEntranceParts {

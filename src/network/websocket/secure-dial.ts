@@ -4,7 +4,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { NetworkError } from '../../base/errors.js';
 import { type Address, formatAddress, formatHostPort } from '../address.js';
 import type { Credentials } from '../credentials.js';
-import { dialError } from './dial-error.js';
+import { dialError } from '../framed/dial-error.js';
 import { trustIn } from './trust.js';
 
 export interface SecureDial {
@@ -74,7 +74,9 @@ function handshake(
 function checked(socket: TLSSocket, address: Address, credentials: Credentials): Uint8Array {
   const certificate = socket.getPeerX509Certificate();
   const shown = formatAddress(address);
-  if (certificate === undefined) throw new NetworkError('CONNECTION_FAILED', `${shown} showed no certificate`);
+  if (certificate === undefined) {
+    throw new NetworkError('CONNECTION_FAILED', `${shown} showed no certificate`, { address: shown });
+  }
   if (!socket.authorized) {
     const reason = String(
       (socket.authorizationError as { readonly code?: string } | null)?.code ?? socket.authorizationError,

@@ -3,21 +3,23 @@ import { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { ListenTls } from '../credentials.js';
 import type { Arrival } from './arrival.js';
-import { clientHelloBytes, isHttp } from './client-hello.js';
-import type { WebSocketCounters } from './counters.js';
+import { clientHelloBytes } from './client-hello.js';
+import type { FramedCounters } from './counters.js';
 import { readFirstBytes } from './first-bytes.js';
+import type { Security } from './listen.js';
 
 export interface TlsEntranceParts {
   readonly tls: ListenTls;
   readonly log: Log;
-  readonly counters: WebSocketCounters;
+  readonly counters: FramedCounters;
+  /** What is spoken over TLS. */
+  readonly protocol: string;
+  /** What to answer who begins with these bytes, which are no TLS. @default nothing */
+  answer?(bytes: Buffer): string | undefined;
 }
 
-/** What a dialler that speaks plaintext HTTP understands; nobody else is answered. */
-const USE_TLS = 'HTTP/1.1 426 Upgrade Required\r\nupgrade: TLS/1.3\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
-
 /** Puts TLS 1.3 over accepted sockets, each with the certificate that is current when it comes. */
-export class TlsEntrance {
+export class TlsEntrance implements Security {
   readonly #parts: TlsEntranceParts;
   #context: SecureContext | undefined;
   #changes: Disposable | undefined;
@@ -26,7 +28,6 @@ export class TlsEntrance {
     this.#parts = parts;
   }
 
-  /** @throws NetworkError INVALID_OPTION if key and certificate cannot be used */
   open(): void {
     const { tls, log } = this.#parts;
     this.#context = contextOf(tls);
@@ -44,7 +45,6 @@ export class TlsEntrance {
     this.#changes = undefined;
   }
 
-  /** Calls back once TLS is agreed; a peer with which it is not is counted and gone. */
   enter(arrival: Arrival, secured: () => void): void {
     const { tcp } = arrival;
     readFirstBytes(tcp, {
@@ -58,11 +58,11 @@ export class TlsEntrance {
   }
 
   #secure(arrival: Arrival, secured: () => void): void {
-    const { counters } = this.#parts;
+    const { counters, protocol } = this.#parts;
     const stream = new TLSSocket(arrival.tcp, {
       isServer: true,
       secureContext: this.#context,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [protocol],
     });
     arrival.stream = stream;
     // For as long as it lives: an error that nobody listens for would end the process.
@@ -79,8 +79,9 @@ export class TlsEntrance {
 
   #refuse(arrival: Arrival, bytes: Buffer): void {
     this.#parts.counters.plaintextRefused += 1;
-    if (isHttp(bytes)) arrival.tcp.end(USE_TLS, () => arrival.drop());
-    else arrival.drop();
+    const answer = this.#parts.answer?.(bytes);
+    if (answer === undefined) arrival.drop();
+    else arrival.tcp.end(answer, () => arrival.drop());
   }
 }
 

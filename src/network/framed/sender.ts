@@ -1,15 +1,13 @@
-import type { Socket } from 'node:net';
 import { type Codec, type EncodedMessage, type Frame, joinedBytes } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
 import { Outbound } from '../outbound.js';
 import { Acknowledgements } from './acknowledgements.js';
-import type { WebSocketCounters } from './counters.js';
-import { writeFrame } from './frame-writer.js';
+import type { FramedCounters } from './counters.js';
+import type { FrameLink } from './frame-link.js';
 import type { Reading } from './hello.js';
-import type { LinkedSocket } from './linked-socket.js';
-import type { WebSocketLimits } from './options.js';
+import type { FramedLimits } from './limits.js';
 import type { Settling } from './turn-flush.js';
 
 /** A turn that sent so many times less than the one before it left the others behind. */
@@ -18,8 +16,8 @@ const STRAGGLERS = 4;
 /** What the senders of a network share. */
 export interface SenderHost {
   readonly stamp: Stamp;
-  readonly limits: WebSocketLimits;
-  readonly counters: WebSocketCounters;
+  readonly limits: FramedLimits;
+  readonly counters: FramedCounters;
   /** Time in which this process was awake, in milliseconds, as of the last sweep: cheap, and a stall of our own is nobody's fault. */
   readonly time: number;
   /** Calls `settle` at the end of this turn of the event loop. */
@@ -33,23 +31,19 @@ export interface SenderHost {
 
 export interface SenderOptions {
   readonly host: SenderHost;
-  readonly socket: LinkedSocket;
-  readonly raw: Socket;
+  readonly link: FrameLink;
+  /** Of the greeting. */
   readonly codec: Codec;
   readonly traffic: Traffic;
-  /** The masking key of each frame, which a client's must have; undefined for the listening side. */
-  readonly mask: (() => number) | undefined;
 }
 
 /** The sending half of a connection: gathers what a turn sends, pulls it as frames when the socket and the window allow. */
 export class Sender implements Settling {
   readonly #host: SenderHost;
-  readonly #socket: LinkedSocket;
-  readonly #raw: Socket;
-  readonly #codec: Codec;
+  readonly #link: FrameLink;
   readonly #traffic: Traffic;
-  readonly #mask: (() => number) | undefined;
   readonly #acknowledgements = new Acknowledgements();
+  #codec: Codec;
   /** Both from `open` on; there is no queue any more after `end`. */
   #peer: Peer | undefined;
   #outbound: Outbound | undefined;
@@ -68,11 +62,9 @@ export class Sender implements Settling {
 
   constructor(options: SenderOptions) {
     this.#host = options.host;
-    this.#socket = options.socket;
-    this.#raw = options.raw;
+    this.#link = options.link;
     this.#codec = options.codec;
     this.#traffic = options.traffic;
-    this.#mask = options.mask;
   }
 
   /** Everything is handed to the socket. */
@@ -89,10 +81,11 @@ export class Sender implements Settling {
   }
 
   /** From now on messages are queued, in what the peer has said that it will read. */
-  open(peer: Peer, reading: Reading): void {
+  open(peer: Peer, reading: Reading, codec: Codec): void {
     this.#peer = peer;
+    this.#codec = codec;
     this.#outbound = new Outbound({
-      codec: this.#codec,
+      codec,
       limits: this.#host.limits,
       traffic: this.#traffic,
       sentBytes: this.#greetingBytes,
@@ -256,18 +249,17 @@ export class Sender implements Settling {
   }
 
   #write(frame: Frame, bytes: number): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    writeFrame(this.#raw, { frame, bytes, mask: this.#mask?.() });
+    if (this.#link.isOpen) this.#link.writeFrame(frame, bytes);
   }
 
   #socketFull(): boolean {
-    return this.#socket.bufferedAmount > this.#host.limits.maxSocketBytes;
+    return this.#link.bufferedAmount > this.#host.limits.maxSocketBytes;
   }
 
   #awaitDrain(): void {
     if (this.#awaitsDrain) return;
     this.#awaitsDrain = true;
-    this.#raw.once('drain', () => {
+    this.#link.onceDrained(() => {
       this.#awaitsDrain = false;
       // First of all: the peer may be waiting for it with a full window.
       if (this.#acknowledgements.enough(this.#host.limits.windowBytes)) this.#acknowledge();

@@ -2,14 +2,14 @@ import type { NodeId } from '../../base/names.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { NetworkWiring } from '../wiring.js';
 import { greetingPayload } from './hello.js';
-import type { WebSocketLimits } from './options.js';
+import type { FramedLimits } from './limits.js';
 
 /** What this node says of itself when a connection begins. */
 export class Greetings {
   readonly #wiring: NetworkWiring;
-  readonly #limits: WebSocketLimits;
+  readonly #limits: FramedLimits;
 
-  constructor(wiring: NetworkWiring, limits: WebSocketLimits) {
+  constructor(wiring: NetworkWiring, limits: FramedLimits) {
     this.#wiring = wiring;
     this.#limits = limits;
   }

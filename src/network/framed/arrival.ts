@@ -9,7 +9,7 @@ export class Arrival {
   /** What the operating system gave. */
   readonly tcp: Socket;
   readonly transport: AuthenticationChannel['transport'];
-  /** What HTTP and then the WebSocket run on: the socket itself, or TLS over it. */
+  /** What everything else runs on: the socket itself, or TLS over it. */
   stream: Socket;
   /** The IP address that its bounds count for; undefined for a UNIX socket, or as long as a proxy has not told it. */
   ip: string | undefined;

@@ -1,11 +1,11 @@
 import type { Arrival } from './arrival.js';
 import { MAX_TLS_HANDSHAKE_BYTES } from './client-hello.js';
-import type { WebSocketCounters } from './counters.js';
-import type { WebSocketLimits } from './options.js';
+import type { FramedCounters } from './counters.js';
+import type { FramedLimits } from './limits.js';
 
 export interface GateParts {
-  readonly limits: WebSocketLimits;
-  readonly counters: WebSocketCounters;
+  readonly limits: FramedLimits;
+  readonly counters: FramedCounters;
   /** How many sockets there is room for beside those that have authenticated. */
   room(): number;
 }
@@ -26,7 +26,7 @@ export class Gate {
   readonly #parts: GateParts;
   /** In the order of arrival, so that the sweep ends the oldest first. */
   readonly #visitors = new Map<Arrival, Visitor>();
-  /** Those of them that have not got as far as a WebSocket, in the order of arrival. */
+  /** Those of them that have not got as far as frames, in the order of arrival. */
   readonly #silent = new Set<Arrival>();
   readonly #perAddress = new Map<string, number>();
 
@@ -71,7 +71,7 @@ export class Gate {
     return this.#visitors.has(arrival);
   }
 
-  /** It became a WebSocket. Counts what arrives; until now the HTTP parser did, which has let go of the socket. */
+  /** Frames will follow. Counts what arrives; whoever has read until now has let go of the socket. */
   watch(arrival: Arrival): void {
     const visitor = this.#visitors.get(arrival);
     if (!visitor) return;

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import { isErrorCode, messageOf, NetworkError } from '../../base/errors.js';
+import { messageOf, NetworkError } from '../../base/errors.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens there',
@@ -31,18 +30,5 @@ export function dialError(address: string, cause: NodeJS.ErrnoException): Networ
   }
   if (OLD_TLS.has(code)) return new NetworkError('VERSION_MISMATCH', `${address} speaks no TLS 1.3`, { cause });
   const reason = REASONS[code] ?? messageOf(cause);
-  return new NetworkError('CONNECTION_FAILED', `cannot connect to ${address}: ${reason}`, { cause });
-}
-
-/** Something answered the upgrade with an HTTP response of its own. */
-export function upgradeError(address: string, response: IncomingMessage): NetworkError {
-  const code = response.headers['netmgr-error'];
-  if (response.headers.upgrade?.startsWith('TLS/')) {
-    return new NetworkError('INVALID_OPTION', `${address} speaks TLS only`, {
-      hint: 'Dial it as wss://HOST:PORT, with a join token.',
-    });
-  }
-  return isErrorCode(code)
-    ? new NetworkError(code, `${address} refused the connection: HTTP ${response.statusCode}`)
-    : new NetworkError('CONNECTION_FAILED', `${address} is no netmgr node: HTTP ${response.statusCode}`);
+  return new NetworkError('CONNECTION_FAILED', `cannot connect to ${address}: ${reason}`, { cause, address });
 }

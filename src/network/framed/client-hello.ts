@@ -20,10 +20,7 @@ export function clientHelloBytes(bytes: Buffer): number {
   return total;
 }
 
-/** Whether these bytes, which are no TLS, may be the beginning of an HTTP request. */
-export const isHttp = (bytes: Buffer): boolean => /^[A-Z]{1,7}( |$)/.test(bytes.toString('latin1', 0, 8));
-
-/** Whether these bytes, which are no HTTP, may be the beginning of TLS. */
+/** Whether these bytes may be the beginning of TLS. */
 export const isTls = (bytes: Buffer | undefined): boolean => bytes?.[0] === HANDSHAKE && bytes[1] === 3;
 
 const invalid = (what: string): NetworkError => new NetworkError('INVALID_MESSAGE', `the connection ${what}`);

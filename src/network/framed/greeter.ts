@@ -1,5 +1,6 @@
 import type { NetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
+import type { Codec } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Reading } from './hello.js';
 
@@ -19,4 +20,6 @@ export interface Greeting {
   readonly version: string;
   readonly greeting: Readonly<Record<string, unknown>>;
   readonly reading: Reading;
+  /** What both sides write from now on. @default that of the greeting */
+  readonly codec?: Codec | undefined;
 }

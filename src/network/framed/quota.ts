@@ -1,18 +1,18 @@
 import { NetworkError } from '../../base/errors.js';
-import type { WebSocketCounters } from './counters.js';
-import type { WebSocketLimits } from './options.js';
+import type { FramedCounters } from './counters.js';
+import type { FramedLimits } from './limits.js';
 
 /** Sockets beside the connections, so that one connection too many can still be told so. */
 const MAX_SPARE = 128;
 
 /** How many authenticated connections there are, in all and of each IP address, and whether there may be one more. */
 export class Quota {
-  readonly #limits: WebSocketLimits;
-  readonly #counters: WebSocketCounters;
+  readonly #limits: FramedLimits;
+  readonly #counters: FramedCounters;
   readonly #perAddress = new Map<string, number>();
   #size = 0;
 
-  constructor(limits: WebSocketLimits, counters: WebSocketCounters) {
+  constructor(limits: FramedLimits, counters: FramedCounters) {
     this.#limits = limits;
     this.#counters = counters;
   }

@@ -3,20 +3,20 @@ import { type Deferred, deferred } from '../../base/deferred.js';
 import { NetworkError } from '../../base/errors.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { Connection } from './connection.js';
-import type { Connections } from './connections.js';
-import type { WebSocketCounters } from './counters.js';
-import type { OpenSockets } from './open-sockets.js';
-import type { WebSocketLimits } from './options.js';
+import type { FramedCounters } from './counters.js';
+import type { FramedLimits } from './limits.js';
+import type { OpenLinks } from './open-links.js';
 import type { TurnFlush } from './turn-flush.js';
 
 export interface ShutdownParts {
   readonly clock: Clock;
   readonly stamp: Stamp;
-  readonly limits: WebSocketLimits;
-  readonly counters: WebSocketCounters;
-  readonly connections: Connections;
-  readonly sockets: OpenSockets;
+  readonly limits: FramedLimits;
+  readonly counters: FramedCounters;
+  readonly links: OpenLinks;
   readonly flush: TurnFlush;
+  /** The open connections, as they are now. */
+  connections(): Connection[];
 }
 
 /** How the connections of a network end: goodbye, what is queued, close; and a bound for whoever does not play along. */
@@ -38,34 +38,34 @@ export class Shutdown {
   }
 
   /**
-   * Resolves when no socket is left.
+   * Resolves when no link is left.
    *
    * @param graceMs how long to wait until everything queued is written
    */
   async run(graceMs: number): Promise<void> {
-    const { clock, limits, counters, connections, sockets } = this.#parts;
+    const { clock, limits, counters, connections, links } = this.#parts;
     this.#sayGoodbye();
     await this.#drain(graceMs);
     const reason = new NetworkError('STOPPED', 'this node was stopped');
-    for (const connection of connections.all()) connection.close(reason);
+    for (const connection of connections()) connection.close(reason);
     const last = clock.setTimer(limits.closeTimeoutMs, () => {
-      counters.terminatedAtStop += sockets.terminate();
+      counters.terminatedAtStop += links.terminate();
     });
-    await sockets.allClosed();
+    await links.allClosed();
     last.cancel();
   }
 
   #sayGoodbye(): void {
     const { stamp, connections, flush } = this.#parts;
     const payload = { reason: 'stopping' };
-    for (const connection of connections.all()) {
+    for (const connection of connections()) {
       connection.send(stamp.make({ kind: 'control', type: 'goodbye', to: connection.peer?.node, payload }));
     }
     flush.flush();
   }
 
   async #drain(graceMs: number): Promise<void> {
-    this.#draining = this.#parts.connections.all();
+    this.#draining = this.#parts.connections();
     this.#drained = deferred();
     const timer = this.#parts.clock.setTimer(graceMs, () => this.#drained?.resolve());
     this.progressed();

@@ -5,48 +5,45 @@ import { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { formatHostPort, isNamedPipe } from '../address.js';
 import { Arrival } from './arrival.js';
-import type { WebSocketCounters } from './counters.js';
+import type { FramedCounters } from './counters.js';
 import { readFirstBytes } from './first-bytes.js';
 import type { Gate } from './gate.js';
-import { HttpEntrance, type Upgrade } from './http-entrance.js';
-import type { BoundAddress, ListenOptions } from './options.js';
+import type { BoundAddress, ListenOptions } from './listen-options.js';
 import { proxyHeaderBytes, readProxyHeader } from './proxy-header.js';
-import { TlsEntrance } from './tls-entrance.js';
 import { prepareSocketPath } from './unix-socket.js';
 
 export interface ListenerParts {
   readonly options: ListenOptions;
   readonly gate: Gate;
-  readonly counters: WebSocketCounters;
+  readonly counters: FramedCounters;
   readonly log: Log;
-  readonly maxHeaderBytes: number;
+  /** Puts TLS over what comes. @default plaintext */
+  readonly secure: Security | undefined;
   now(): number;
-  /** Makes a WebSocket of a request that may become one. */
-  upgrade(upgrade: Upgrade, listener: Listener): void;
+  /** Takes over a socket that has come through everything. */
+  enter(arrival: Arrival): void;
 }
 
-/** One port or UNIX socket: takes what comes through gate, proxy header and TLS to HTTP, and hands on what became a WebSocket. */
+/** What makes accepted sockets private. */
+export interface Security {
+  /** @throws NetworkError INVALID_OPTION if key and certificate cannot be used */
+  open(): void;
+  close(): void;
+  /** Calls back once it is agreed; a peer with which it is not is counted and gone. */
+  enter(arrival: Arrival, secured: () => void): void;
+}
+
+/** One port or UNIX socket: takes what comes through gate, proxy header and TLS. */
 export class Listener {
-  readonly options: ListenOptions;
+  readonly name: string;
   readonly #parts: ListenerParts;
-  readonly #http: HttpEntrance;
-  readonly #tls: TlsEntrance | undefined;
   #server: Server | undefined;
   #bound: BoundAddress | undefined;
   #closed: Promise<void> = Promise.resolve();
 
   constructor(parts: ListenerParts) {
-    const { options, gate, counters, log, maxHeaderBytes } = parts;
     this.#parts = parts;
-    this.options = options;
-    this.#http = new HttpEntrance({
-      gate,
-      counters,
-      maxHeaderBytes,
-      upgrade: (upgrade) => parts.upgrade(upgrade, this),
-    });
-    const tls = 'path' in options ? undefined : options.tls;
-    this.#tls = tls && new TlsEntrance({ tls, log, counters });
+    this.name = parts.options.name;
   }
 
   /** Where it listens, once it does. */
@@ -56,15 +53,15 @@ export class Listener {
 
   /** @throws NetworkError ADDRESS_IN_USE, INVALID_OPTION, CONNECTION_FAILED, IO */
   async start(): Promise<void> {
-    const { options } = this;
+    const { options, secure, log } = this.#parts;
     const isFile = 'path' in options && !isNamedPipe(options.path);
     if (isFile) await prepareSocketPath(options.path);
-    this.#tls?.open();
-    // HTTP over plain TCP may be half open, as `ws` expects of it; TLS knows no such thing.
-    const server = createServer({ allowHalfOpen: this.#tls === undefined, noDelay: true });
+    secure?.open();
+    // Plain TCP may be half open, so that last words are read, and as `ws` expects of it; TLS knows no such thing.
+    const server = createServer({ allowHalfOpen: secure === undefined, noDelay: true });
     server.on('connection', (socket) => this.#enter(socket));
     await this.#bind(server);
-    server.on('error', (error) => this.#parts.log.error({ listener: options.name, error }, 'the listener failed'));
+    server.on('error', (error) => log.error({ listener: options.name, error }, 'the listener failed'));
     this.#server = server;
     this.#closed = new Promise((resolve) => server.once('close', resolve));
     if ('path' in options) {
@@ -78,7 +75,7 @@ export class Listener {
 
   /** Accepts nobody any more; who is in stays. */
   stop(): void {
-    this.#tls?.close();
+    this.#parts.secure?.close();
     this.#server?.close();
     this.#server = undefined;
   }
@@ -89,7 +86,7 @@ export class Listener {
   }
 
   #bind(server: Server): Promise<void> {
-    const { options } = this;
+    const { options } = this.#parts;
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(options, error)));
       server.once('listening', () => {
@@ -102,14 +99,14 @@ export class Listener {
   }
 
   #enter(socket: Socket): void {
-    const { options } = this;
+    const { options, secure, gate, now } = this.#parts;
     const isUnix = 'path' in options;
-    const arrival = new Arrival(socket, isUnix ? 'unix' : this.#tls ? 'tls' : 'tcp');
+    const arrival = new Arrival(socket, isUnix ? 'unix' : secure ? 'tls' : 'tcp');
     // A socket may fail before anything listens to it, and after everything has let go of it.
     socket.on('error', ignore);
     const behindProxy = !isUnix && options.proxyProtocol === true;
     if (!isUnix && !behindProxy) arrival.locate(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    if (!this.#parts.gate.enter(arrival, this.#parts.now())) return;
+    if (!gate.enter(arrival, now())) return;
     if (behindProxy) this.#enterThroughProxy(arrival);
     else this.#enterDirectly(arrival);
   }
@@ -136,8 +133,9 @@ export class Listener {
   }
 
   #enterDirectly(arrival: Arrival): void {
-    if (this.#tls) this.#tls.enter(arrival, () => this.#http.enter(arrival));
-    else this.#http.enter(arrival);
+    const { secure, enter } = this.#parts;
+    if (secure) secure.enter(arrival, () => enter(arrival));
+    else enter(arrival);
   }
 }
 
@@ -164,7 +162,7 @@ function listenError(options: ListenOptions, cause: NodeJS.ErrnoException): Netw
     });
   }
   const code = 'path' in options ? 'IO' : 'CONNECTION_FAILED';
-  return new NetworkError(code, `cannot listen on ${where}: ${cause.message}`, { cause });
+  return new NetworkError(code, `cannot listen on ${where}: ${cause.message}`, { cause, address: where });
 }
 
 function ignore(): void {}

@@ -1,0 +1,202 @@
+import { type ErrorCode, NetworkError } from '../../base/errors.js';
+import type { Codec, EncodedMessage } from '../../message/codec.js';
+import type { NetworkMessage } from '../../message/message.js';
+import type { Peer, SendOutcome, Traffic } from '../network.js';
+import type { FrameLink, LinkOwner } from './frame-link.js';
+import type { Greeter, Greeting } from './greeter.js';
+import { Receiver, type ReceiverHost } from './receiver.js';
+import { Sender, type SenderHost } from './sender.js';
+import { unshared } from './unshared.js';
+
+/** What connections share: one per network. */
+export interface ConnectionHost extends SenderHost, ReceiverHost {
+  ended(connection: Connection, peer: Peer, error: NetworkError): void;
+}
+
+export interface ConnectionOptions {
+  readonly host: ConnectionHost;
+  readonly link: FrameLink;
+  /** Of the greeting, and of what follows unless the greeting says otherwise. */
+  readonly codec: Codec;
+  /** For people: `host:port`, or `unix`. */
+  readonly address: string;
+  /** The peer's IP address, by which connections that came in are counted. @default it is not counted */
+  readonly ip?: string | undefined;
+  /** Payloads of what arrives stay encoded. */
+  readonly lazy: boolean;
+  readonly listener: string;
+}
+
+/** One link: greeting, then open, then ended. No timer and no closure of its own while it idles. */
+export class Connection implements LinkOwner {
+  readonly address: string;
+  readonly ip: string | undefined;
+  readonly listener: string;
+  readonly traffic: Traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
+  readonly #host: ConnectionHost;
+  readonly #link: FrameLink;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  #greeter: Greeter | undefined;
+  #peer: Peer | undefined;
+  #ended = false;
+
+  constructor(options: ConnectionOptions) {
+    const { host, link, codec, lazy } = options;
+    this.address = options.address;
+    this.ip = options.ip;
+    this.listener = options.listener;
+    this.#host = host;
+    this.#link = link;
+    this.#sender = new Sender({ host, link, codec, traffic: this.traffic });
+    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec, lazy, traffic: this.traffic });
+    link.link(this);
+  }
+
+  /** What both sides write. */
+  get codec(): Codec {
+    return this.#receiver.codec;
+  }
+
+  /** Set once it is open. */
+  get peer(): Peer | undefined {
+    return this.#peer;
+  }
+
+  /** Who has it until it is open. */
+  get greeter(): Greeter | undefined {
+    return this.#greeter;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The peer said goodbye. */
+  get left(): boolean {
+    return this.#receiver.left;
+  }
+
+  /** Why the peer ended the connection, if it said so. */
+  get farewell(): NetworkError | undefined {
+    return this.#receiver.farewell;
+  }
+
+  /** Everything is handed to the link. */
+  get drained(): boolean {
+    return this.#sender.drained;
+  }
+
+  /** Hands the greeting's messages to `greeter` until `open`. */
+  greet(greeter: Greeter): void {
+    this.#greeter = greeter;
+  }
+
+  /** The greeting is over: from now on messages flow. */
+  open({ node: name, role, maySubmit, instance, version, greeting, reading, codec = this.codec }: Greeting): Peer {
+    const { address, listener, traffic } = this;
+    this.#greeter = undefined;
+    this.#peer = { node: unshared(name), role, maySubmit, instance, version, address, listener, traffic, greeting };
+    this.#sender.open(this.#peer, reading, codec);
+    this.#receiver.open(this.#peer, codec);
+    return this.#peer;
+  }
+
+  /** Writes past the queue: for the greeting, and for last words. */
+  write(message: NetworkMessage): void {
+    if (message.kind === 'control' && message.type === 'hello') this.#receiver.helloId = message.id;
+    this.#sender.write(message);
+  }
+
+  send(message: NetworkMessage): SendOutcome {
+    return this.#sender.send(message);
+  }
+
+  /** Queues a message that is encoded already. */
+  post(message: NetworkMessage, encoded: EncodedMessage): SendOutcome {
+    return this.#sender.post(message, encoded);
+  }
+
+  /** What waits to be written to the peer. */
+  get queuedMessages(): number {
+    return this.#sender.queuedMessages;
+  }
+
+  get queuedBytes(): number {
+    return this.#sender.queuedBytes;
+  }
+
+  /**
+   * Looks at what is due; called for every connection each half second.
+   * @param pressed all of them together hold more than they should
+   */
+  sweep(pressed: boolean): void {
+    const owed = this.#sender.sweep(pressed);
+    if (owed === 0) return;
+    const { limits, counters } = this.#host;
+    counters.slowPeers += 1;
+    const waited = pressed ? `${limits.pressedStallMs} ms, and others need the memory` : `${limits.stallMs} ms`;
+    this.cut(new NetworkError('SLOW_PEER', `${this.#name()} acknowledged none of ${owed} bytes for ${waited}`));
+  }
+
+  /** Says why, then closes. The connection counts as ended at once. */
+  refuse(error: NetworkError): void {
+    if (this.#ended) return;
+    if (this.#link.isOpen) {
+      const type = this.#peer === undefined ? 'hello' : 'connection';
+      this.write(this.#receiver.errorMessage(type, error));
+      this.#link.refuse(error.code);
+    }
+    this.#finish(error);
+  }
+
+  /** Ends the link without a word. */
+  cut(error: NetworkError): void {
+    this.#link.terminate();
+    this.#finish(error);
+  }
+
+  /** Ends the connection in good order. */
+  close(error: NetworkError): void {
+    this.#link.leave(error.code);
+    this.#finish(error);
+  }
+
+  received(frame: Buffer): void {
+    if (!this.#ended) this.#receiver.received(frame);
+  }
+
+  unreadable(bytes: number, error: NetworkError): void {
+    if (!this.#ended) this.#receiver.unreadable(bytes, error);
+  }
+
+  flooded(what: string): void {
+    this.cut(new NetworkError('FLOOD', `${this.#name()} ${what}`));
+  }
+
+  broken(code: ErrorCode, cause: Error): void {
+    if (this.#ended) return;
+    this.#host.counters.framingErrors += 1;
+    this.traffic.errors += 1;
+    this.#finish(new NetworkError(code, `${this.#name()}: ${cause.message}`, { cause }));
+  }
+
+  closed(detail: string): void {
+    this.#finish(this.farewell ?? new NetworkError('CLOSED', `the connection to ${this.#name()} ended${detail}`));
+  }
+
+  #finish(error: NetworkError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const greeter = this.#greeter;
+    this.#greeter = undefined;
+    this.#sender.end();
+    if (this.#peer) this.#host.ended(this, this.#peer, error);
+    else greeter?.ended(error);
+    this.#host.progressed();
+  }
+
+  #name(): string {
+    return this.#peer === undefined ? this.address : `${this.#peer.node} (${this.address})`;
+  }
+}

@@ -1,0 +1,85 @@
+import { WebSocketServer } from 'ws';
+import type { Arrival } from '../framed/arrival.js';
+import { Connection } from '../framed/connection.js';
+import type { Hub } from '../framed/hub.js';
+import { Listener } from '../framed/listen.js';
+import type { ListenOptions } from '../framed/listen-options.js';
+import type { Reception } from '../framed/reception.js';
+import { TlsEntrance } from '../framed/tls-entrance.js';
+import type { NetworkWiring } from '../wiring.js';
+import { HttpEntrance, type Upgrade } from './http-entrance.js';
+import { socketOptions } from './socket-options.js';
+import { codecOf, SUBPROTOCOLS } from './subprotocols.js';
+import { type LinkBounds, WebSocketLink } from './web-socket-link.js';
+
+export interface EntranceParts {
+  readonly wiring: NetworkWiring;
+  readonly hub: Hub;
+  readonly bounds: LinkBounds;
+  readonly reception: Reception;
+  /** Payloads of what comes in through listeners stay encoded. */
+  readonly relay: boolean;
+}
+
+/** What a dialler that speaks plaintext HTTP understands; nobody else is answered. */
+const USE_TLS = 'HTTP/1.1 426 Upgrade Required\r\nupgrade: TLS/1.3\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+
+/** Where WebSockets come in: a listener's sockets become HTTP, and HTTP becomes links. */
+export class Entrance {
+  readonly #parts: EntranceParts;
+  readonly #upgrader: ReturnType<typeof upgraderOf>;
+
+  constructor(parts: EntranceParts) {
+    this.#parts = parts;
+    this.#upgrader = upgraderOf(parts.bounds);
+  }
+
+  listener(options: ListenOptions): Listener {
+    const { hub, bounds, wiring } = this.#parts;
+    const { gate } = hub;
+    const { counters, limits } = bounds;
+    const { log } = wiring;
+    const tls = 'path' in options ? undefined : options.tls;
+    const http = new HttpEntrance({
+      gate,
+      counters,
+      maxHeaderBytes: limits.maxUnauthenticatedBytes,
+      upgrade: (upgrade) => this.#upgrade(upgrade, options),
+    });
+    return new Listener({
+      options,
+      gate,
+      counters,
+      log,
+      secure: tls && new TlsEntrance({ tls, log, counters, protocol: 'http/1.1', answer: plaintextAnswer }),
+      now: () => hub.awake.exact,
+      enter: (arrival) => http.enter(arrival),
+    });
+  }
+
+  #upgrade({ request, head, arrival }: Upgrade, options: ListenOptions): void {
+    this.#upgrader.handleUpgrade(request, arrival.stream, head, (link) => this.#accepted(link, arrival, options));
+  }
+
+  #accepted(link: WebSocketLink, arrival: Arrival, { name: listener, authenticator }: ListenOptions): void {
+    const { hub, bounds, reception, relay: lazy } = this.#parts;
+    const { address, ip, stream: raw } = arrival;
+    link.track(bounds);
+    link.ride({ raw, mask: undefined });
+    const codec = codecOf(link.protocol);
+    reception.receive(new Connection({ host: hub, link, codec, address, ip, listener, lazy }), arrival, authenticator);
+  }
+}
+
+const upgraderOf = ({ limits }: LinkBounds) =>
+  new WebSocketServer<typeof WebSocketLink>({
+    ...socketOptions(limits),
+    noServer: true,
+    clientTracking: false,
+    WebSocket: WebSocketLink,
+    handleProtocols: (offered) => [...offered].find((name) => SUBPROTOCOLS.has(name)) ?? false,
+  });
+
+/** What begins like an HTTP request is answered as one. */
+const plaintextAnswer = (bytes: Buffer): string | undefined =>
+  /^[A-Z]{1,7}( |$)/.test(bytes.toString('latin1', 0, 8)) ? USE_TLS : undefined;

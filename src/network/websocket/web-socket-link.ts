@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import { type ErrorCode, NetworkError } from '../../base/errors.js';
+import type { Codec, Frame } from '../../message/codec.js';
+import type { FrameLink, LinkOwner } from '../framed/frame-link.js';
+import type { OpenLinks } from '../framed/open-links.js';
+import { closeCodeOf, closedDetail } from './close-codes.js';
+import type { WebSocketCounters } from './counters.js';
+import { writeFrame } from './frame-writer.js';
+import type { WebSocketLimits } from './options.js';
+import { codecOf, subprotocolOf } from './subprotocols.js';
+
+const NORMAL_CLOSURE = 1000;
+
+/** What the links of a network share. */
+export interface LinkBounds {
+  readonly limits: WebSocketLimits;
+  readonly counters: WebSocketCounters;
+  readonly links: OpenLinks;
+}
+
+/** The stream below an open WebSocket, and how frames are written to it. */
+export interface LinkStream {
+  readonly raw: Socket;
+  /** The masking key of each frame, which a client's must have; undefined for the listening side. */
+  readonly mask: (() => number) | undefined;
+}
+
+/** A WebSocket that knows its owner, so that ten thousand of them share four listeners and need no closures. */
+export class WebSocketLink extends WebSocket implements FrameLink {
+  owner: LinkOwner | undefined = undefined;
+  /** That of the agreed subprotocol, once linked. */
+  codec: Codec | undefined = undefined;
+  bounds: LinkBounds | undefined = undefined;
+  raw: Socket | undefined = undefined;
+  mask: (() => number) | undefined = undefined;
+  /** Answers to pings that the peer has not read. */
+  unreadPongs = 0;
+
+  /** Keeps it among the links of a network until it is closed. */
+  track(bounds: LinkBounds): void {
+    this.bounds = bounds;
+    bounds.links.add(this);
+    this.on('close', onGone);
+  }
+
+  /** It is open: this is what it runs on. */
+  ride({ raw, mask }: LinkStream): void {
+    this.raw = raw;
+    this.mask = mask;
+  }
+
+  link(owner: LinkOwner): void {
+    this.owner = owner;
+    this.codec = codecOf(this.protocol);
+    this.on('message', onMessage);
+    this.on('ping', onPing);
+    this.on('error', onError);
+    this.on('close', onClose);
+  }
+
+  get isOpen(): boolean {
+    return this.readyState === this.OPEN;
+  }
+
+  writeFrame(frame: Frame, bytes: number): void {
+    writeFrame(this.raw as Socket, { frame, bytes, mask: this.mask?.() });
+  }
+
+  onceDrained(listener: () => void): void {
+    this.raw?.once('drain', listener);
+  }
+
+  leave(code: ErrorCode): void {
+    this.close(NORMAL_CLOSURE, code);
+  }
+
+  refuse(code: ErrorCode): void {
+    this.close(closeCodeOf(code), code);
+  }
+}
+
+// With the default binaryType ws hands out Buffers, whatever its type says.
+function onMessage(this: WebSocket, data: unknown, binary: boolean): void {
+  const { owner, codec } = this as WebSocketLink;
+  if (binary === codec?.binary) owner?.received(data as Buffer);
+  else owner?.unreadable((data as Buffer).length, misfit(codec, binary));
+}
+
+const misfit = (codec: Codec | undefined, binary: boolean): NetworkError =>
+  new NetworkError(
+    'DESERIALIZATION',
+    `${subprotocolOf(codec?.name ?? '')} has no ${binary ? 'binary' : 'text'} frames`,
+  );
+
+function onPing(this: WebSocket, data: Buffer): void {
+  const link = this as WebSocketLink;
+  const { owner, bounds } = link;
+  if (owner === undefined || owner.ended || bounds === undefined) return;
+  if (link.unreadPongs >= bounds.limits.maxPongs) {
+    bounds.counters.pingFloods += 1;
+    owner.flooded(`left ${link.unreadPongs} pongs unread`);
+    return;
+  }
+  link.unreadPongs += 1;
+  link.pong(data, undefined, () => {
+    link.unreadPongs -= 1;
+  });
+}
+
+function onError(this: WebSocket, error: Error & { readonly code?: string }): void {
+  const code = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'TOO_LARGE' : 'DESERIALIZATION';
+  (this as WebSocketLink).owner?.broken(code, error);
+}
+
+function onClose(this: WebSocket, code: number): void {
+  (this as WebSocketLink).owner?.closed(closedDetail(code));
+}
+
+function onGone(this: WebSocket): void {
+  (this as WebSocketLink).bounds?.links.delete(this as WebSocketLink);
+}
