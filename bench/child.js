@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { crowd } from './crowd.js';
 import { load } from './load.js';
 import { peerOf } from './peers/peer.js';
+import { transportOf } from './transports/transport.js';
 
 /** What this process runs; one side in its life. @type {any} */
 let side;
@@ -15,6 +16,13 @@ const actions = {
   },
   answer: async ({ peer, ...options }) => {
     side = await (await peerOf(peer)).answer(options);
+  },
+  listen: async ({ transport }) => {
+    side = await (await transportOf(transport)).answer();
+    return { address: side.address };
+  },
+  connect: async ({ transport, address }) => {
+    side = await (await transportOf(transport)).ask({ address });
   },
   hold: async ({ peer }) => {
     side = await (await peerOf(peer)).hold?.();

@@ -1,7 +1,15 @@
 /** The closed loop: `depth` requests are in flight on each connection all the time. */
 
 import { quantile } from './measure.js';
-import { question } from './message.js';
+import { QUESTIONS } from './message.js';
+
+/**
+ * @typedef {object} Load
+ * @property {number} connections
+ * @property {number} depth
+ * @property {keyof typeof QUESTIONS} [size] of a question
+ * @property {number} durationMs
+ */
 
 /** Latencies that one measure remembers at most. */
 const MAX_SAMPLES = 1_000_000;
@@ -9,10 +17,11 @@ const samples = new Float64Array(MAX_SAMPLES);
 
 /**
  * Asks for `durationMs`, then waits for the answers that are still out, so that every request counts whole.
- * @param {import('./peers/peer.js').AskSide} side
- * @param {{ connections: number, depth: number, durationMs: number }} options
+ * @param {Pick<import('./peers/peer.js').AskSide, 'request'>} side
+ * @param {Load} load
  */
-export async function load(side, { connections, depth, durationMs }) {
+export async function load(side, { connections, depth, size = 'small', durationMs }) {
+  const question = QUESTIONS[size];
   let requests = 0;
   let sequence = 0;
   const cpu = process.cpuUsage();

@@ -7,7 +7,7 @@
  */
 
 /** @param {number} sequence */
-export const question = (sequence) => ({
+const question = (sequence) => ({
   sequence,
   file: '/srv/media/incoming/2025/11/20/IMG_20251120_141530.jpg',
   sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
@@ -16,6 +16,14 @@ export const question = (sequence) => ({
   owner: { id: 48213, team: 'catalogue' },
   tags: ['product', 'front', 'autumn'],
 });
+
+/** Records of `largeQuestion`: about 10 KiB of JSON. */
+const RECORDS = Array.from({ length: 29 }, (_, index) => question(index));
+
+/** A batch of work. @param {number} sequence */
+const largeQuestion = (sequence) => ({ ...question(sequence), records: RECORDS });
+
+export const QUESTIONS = { small: question, large: largeQuestion };
 
 /** @param {Question} asked */
 export const answerTo = (asked) => ({

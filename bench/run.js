@@ -1,5 +1,5 @@
 /**
- * Side-by-side benchmarks against peers: `npm run bench -- [--json] [--only REGEX] [--rounds N] [--quick]`.
+ * Side-by-side benchmarks against peers: `npm run bench -- [WORKLOAD ...] [--json] [--only REGEX] [--rounds N] [--quick]`.
  * The result goes to stdout, progress to stderr. bench/README.md says how to read it.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,11 @@ import { parseArgs } from 'node:util';
  * @property {number} compileMs how long each pair of processes works before it is measured at all
  * @property {number} warmUpMs how long at each depth before it is measured
  * @property {number} measureMs
+ * @property {number} transportRounds each with fresh processes
+ * @property {number} transportPasses how often each of those measures everything
+ * @property {number} transportCompileMs
+ * @property {number} transportWarmUpMs
+ * @property {number} transportMeasureMs
  * @property {number} startUpRuns
  * @property {number} idleConnections
  * @property {number} idleRounds
@@ -28,6 +33,11 @@ const FULL = {
   compileMs: 4000,
   warmUpMs: 500,
   measureMs: 1000,
+  transportRounds: 3,
+  transportPasses: 2,
+  transportCompileMs: 1500,
+  transportWarmUpMs: 150,
+  transportMeasureMs: 400,
   startUpRuns: 21,
   idleConnections: 5000,
   idleRounds: 3,
@@ -38,21 +48,30 @@ const QUICK = {
   compileMs: 400,
   warmUpMs: 200,
   measureMs: 300,
+  transportRounds: 1,
+  transportPasses: 1,
+  transportCompileMs: 400,
+  transportWarmUpMs: 100,
+  transportMeasureMs: 200,
   startUpRuns: 3,
   idleConnections: 500,
   idleRounds: 1,
   idleWatchMs: 3000,
 };
 
-const USAGE = `usage: npm run bench -- [options]
+const WORKLOADS = ['request', 'transports', 'start-up', 'idle'];
+
+const USAGE = `usage: npm run bench -- [WORKLOAD ...] [options]
+  WORKLOAD       ${WORKLOADS.join(', ')} (default: all)
   --json         one JSON document on stdout instead of the table
-  --only REGEX   only the cases that match, e.g. 'request/8', 'start-up', 'idle'
-  --rounds N     rounds of the request workload (default ${FULL.rounds})
+  --only REGEX   only the cases that match, e.g. 'request/8', 'transports/64'
+  --rounds N     rounds of request (default ${FULL.rounds}) and of transports (default ${FULL.transportRounds})
   --quick        a short look: one round, small numbers; not for figures
 `;
 
 function readArguments() {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
@@ -65,7 +84,15 @@ function readArguments() {
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
     throw new Error(`--rounds is ${values.rounds}, it must be a whole number above 0`);
   }
-  return { ...values, only: new RegExp(values.only), rounds };
+  for (const name of positionals) {
+    if (!WORKLOADS.includes(name)) throw new Error(`there is no workload '${name}', only ${WORKLOADS.join(', ')}`);
+  }
+  return {
+    ...values,
+    workloads: positionals.length > 0 ? positionals : WORKLOADS,
+    only: new RegExp(values.only),
+    rounds,
+  };
 }
 
 /** The peers belong to the bench alone; they are installed here when they are missing. */
@@ -100,13 +127,15 @@ async function main() {
   // Only now: these import the peers.
   const { pinning } = await import('./host.js');
   const { toJson, toTable } = await import('./report.js');
-  const workloads = await Promise.all(['request', 'start-up', 'idle'].map((name) => import(`./workloads/${name}.js`)));
+  /** @type {import('./report.js').Workload[]} */
+  const workloads = await Promise.all(options.workloads.map((name) => import(`./workloads/${name}.js`)));
   const machine = machineOf(pinning);
   const base = options.quick ? QUICK : FULL;
   /** @type {Plan} */
   const plan = {
     ...base,
     rounds: options.rounds ?? base.rounds,
+    transportRounds: options.rounds ?? base.transportRounds,
     wants: (name) => options.only.test(name),
     progress: (text) => void process.stderr.write(`${text}\n`),
   };
@@ -115,7 +144,7 @@ async function main() {
   for (const workload of workloads) {
     if (workload.cases.some(plan.wants)) rows.push(...(await workload.run(plan)));
   }
-  process.stdout.write(`${options.json ? toJson(rows, machine) : toTable(rows, machine)}\n`);
+  process.stdout.write(`${options.json ? toJson(workloads, rows, machine) : toTable(workloads, rows, machine)}\n`);
 }
 
 try {

@@ -1,9 +1,12 @@
 /** Thousands of members that only heartbeat: what one costs the leader, beside idle connections of a bare ws server. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kib, show } from '../format.js';
 import { Child } from '../host.js';
 import { median, medianRatio } from '../measure.js';
 import { unavailable } from '../peers/peer.js';
+import { rowOf, target } from '../target.js';
 
+export const name = 'idle';
 export const cases = ['idle'];
 
 const PEERS = ['netmgr', 'ws'];
@@ -27,7 +30,7 @@ export async function run(plan) {
       held[peer].push(await hold(peer, plan.idleConnections, watchMs));
     }
   }
-  return peers.map((peer) => rowOf(peer, plan.idleConnections, held));
+  return peers.map((peer) => summary(peer, plan.idleConnections, held));
 }
 
 /** Bytes of RSS per connection: of the whole process, and what the connections added. @typedef {{ growth: number, share: number, cpuShare: number | undefined, counts: Record<string, number> }} Held */
@@ -71,7 +74,7 @@ async function watch(child, durationMs) {
  * @param {number} connections
  * @param {Record<string, Held[]>} held
  */
-function rowOf(peer, connections, held) {
+function summary(peer, connections, held) {
   const rounds = held[peer];
   /** @param {string} name @param {'growth' | 'share'} key */
   const bytes = (name, key) => held[name].map((round) => round[key]);
@@ -94,4 +97,29 @@ function rowOf(peer, connections, held) {
             rssGrowthPerConnection: medianRatio(bytes('netmgr', 'growth'), bytes(peer, 'growth')),
           },
   };
+}
+
+export const note = '× is netmgr divided by this peer, the median of the rounds.';
+
+/** @type {import('../report.js').Workload['columns']} */
+export const columns = {
+  case: (row) => row.case,
+  peer: (row) => row.peer,
+  'RSS/conn': (row) => kib(row.rssBytesPerConnection),
+  'growth/conn': (row) => kib(row.rssGrowthPerConnection),
+  '× RSS': (row) => show(row.netmgrRatio?.rssBytesPerConnection),
+  '× growth': (row) => show(row.netmgrRatio?.rssGrowthPerConnection),
+  'CPU %': (row) => show(row.cpuShare * 100),
+  'false losses': (row) => show(row.falseLosses),
+};
+
+/** @type {import('../report.js').Workload['targets']} */
+export function targets(rows) {
+  const ours = rowOf(rows, name, 'netmgr');
+  const memory = rowOf(rows, name, 'ws')?.netmgrRatio?.rssBytesPerConnection;
+  return [
+    ...target('idle: leader RSS per connection, netmgr : ws', memory, '<=', 1.5),
+    ...target('idle: leader CPU, share of a core', ours?.cpuShare, '<', 0.15),
+    ...target('idle: false losses', ours?.falseLosses, '=', 0),
+  ];
 }

@@ -1,7 +1,11 @@
 /** Request/response of a small JSON message between two processes. */
-import { Child } from '../host.js';
+import { show } from '../format.js';
 import { median, medianRatio } from '../measure.js';
+import { Pair } from '../pair.js';
 import { PEERS, peerOf, unavailable } from '../peers/peer.js';
+import { rowOf, target } from '../target.js';
+
+export const name = 'request';
 
 const CONNECTIONS = [1, 8];
 const DEPTHS = [1, 64, 512];
@@ -12,59 +16,16 @@ const caseOf = (connections, depth) => `request/${connections}x${depth}`;
 
 export const cases = CONNECTIONS.flatMap((connections) => DEPTHS.map((depth) => caseOf(connections, depth)));
 
-/** Two processes that are connected, and the broker between them where there is one. */
-class Pair {
-  /** @param {string} peer @param {number} connections */
-  static async open(peer, connections) {
-    const pair = new Pair();
-    try {
-      await pair.#open(peer, connections);
-      return pair;
-    } catch (error) {
-      await pair.close();
-      throw error;
-    }
-  }
+/** @param {string} peer @param {number} connections */
+const connectedBy = (peer, connections) => async (/** @type {Pair} */ pair) => {
+  const broker = await (await peerOf(peer)).broker?.();
+  if (broker) pair.onClose(broker.stop);
+  const { address } = await pair.asking.call('ask', { peer, connections, broker: broker?.address });
+  await pair.answering.call('answer', { peer, address, connections });
+  await pair.asking.call('ready');
+};
 
-  asking = new Child({ cpu: 0 });
-  answering = new Child({ cpu: 1 });
-  /** @type {import('../peers/peer.js').Broker | undefined} */
-  #broker;
-  connections = 0;
-
-  /** @param {string} peer @param {number} connections */
-  async #open(peer, connections) {
-    this.connections = connections;
-    this.#broker = await (await peerOf(peer)).broker?.();
-    const { address } = await this.asking.call('ask', { peer, connections, broker: this.#broker?.address });
-    await this.answering.call('answer', { peer, address, connections });
-    await this.asking.call('ready');
-  }
-
-  /** @param {number} depth @param {number} warmUpMs @param {number} durationMs */
-  async measure(depth, warmUpMs, durationMs) {
-    const { connections } = this;
-    await this.asking.call('load', { connections, depth, durationMs: warmUpMs });
-    const before = await this.answering.call('cpu');
-    const run = await this.asking.call('load', { connections, depth, durationMs });
-    const after = await this.answering.call('cpu');
-    return {
-      requestsPerSecond: run.requests / (run.elapsedMs / 1000),
-      askCpuUs: run.cpuUs / run.requests,
-      answerCpuUs: (after.user + after.system - before.user - before.system) / run.requests,
-      p50Us: run.p50Us,
-      p99Us: run.p99Us,
-    };
-  }
-
-  async close() {
-    await this.answering.end();
-    await this.asking.end();
-    await this.#broker?.stop();
-  }
-}
-
-/** @typedef {Awaited<ReturnType<Pair['measure']>>} Measure */
+/** @typedef {import('../pair.js').Measure} Measure */
 /** Measures by case and peer, one for each round. @typedef {Map<string, Map<string, Measure[]>>} Rounds */
 
 /**
@@ -97,7 +58,7 @@ async function measureRound({ plan, round, connections, peers, rounds }) {
   const pairs = new Map();
   try {
     for (const peer of peers) {
-      const pair = await Pair.open(peer, connections);
+      const pair = await Pair.open(connectedBy(peer, connections));
       pairs.set(peer, pair);
       // A leader runs for days: what the engine compiles in its first seconds is no part of what a request costs.
       await pair.asking.call('load', { connections, depth: WARM_UP_DEPTH, durationMs: plan.compileMs });
@@ -106,7 +67,7 @@ async function measureRound({ plan, round, connections, peers, rounds }) {
       const name = caseOf(connections, depth);
       plan.progress(`${name} round ${round}/${plan.rounds}`);
       for (const [peer, pair] of pairs) {
-        const measure = await pair.measure(depth, plan.warmUpMs, plan.measureMs);
+        const measure = await pair.measure({ connections, depth, durationMs: plan.measureMs }, plan.warmUpMs);
         const byPeer = rounds.get(name) ?? new Map();
         rounds.set(name, byPeer);
         byPeer.set(peer, [...(byPeer.get(peer) ?? []), measure]);
@@ -157,4 +118,37 @@ function rowsOf(rounds) {
     }
   }
   return rows;
+}
+
+export const note = '× is netmgr divided by this peer, the median of the rounds.';
+
+/** @type {import('../report.js').Workload['columns']} */
+export const columns = {
+  case: (row) => row.case,
+  peer: (row) => row.peer,
+  'req/s': (row) => show(row.requestsPerSecond),
+  'p50 µs': (row) => show(row.p50Us),
+  'p99 µs': (row) => show(row.p99Us),
+  'leader CPU µs': (row) => show(row.askCpuUs),
+  'worker CPU µs': (row) => show(row.answerCpuUs),
+  '× req/s': (row) => show(row.netmgrRatio?.requestsPerSecond),
+  '× leader CPU': (row) => show(row.netmgrRatio?.askCpuUs),
+  '× p50': (row) => show(row.netmgrRatio?.p50Us),
+};
+
+/** @type {import('../report.js').Workload['targets']} */
+export function targets(rows) {
+  const busy = 'request/8x64';
+  const single = 'request/1x1';
+  /** @param {string} peer @param {string} [at] */
+  const ratio = (peer, at = busy) => rowOf(rows, at, peer)?.netmgrRatio;
+  const tls = ratio('netmgr-tls')?.requestsPerSecond;
+  return [
+    ...target(`${busy}: req/s, netmgr : ws`, ratio('ws')?.requestsPerSecond, '>=', 1.8),
+    ...target(`${busy}: req/s, netmgr : socket.io`, ratio('socket.io')?.requestsPerSecond, '>=', 2.2),
+    ...target(`${busy}: req/s, netmgr : nats`, ratio('nats')?.requestsPerSecond, '>=', 3),
+    ...target(`${busy}: leader CPU per request, netmgr : ws`, ratio('ws')?.askCpuUs, '<=', 0.6),
+    ...target(`${busy}: req/s, netmgr-tls : netmgr`, tls === undefined ? undefined : 1 / tls, '>=', 0.8),
+    ...target(`${single}: p50 latency, netmgr : ws`, ratio('ws', single)?.p50Us, '<=', 1.15),
+  ];
 }

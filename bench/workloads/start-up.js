@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { show } from '../format.js';
 import { median, medianRatio } from '../measure.js';
+import { rowOf, target } from '../target.js';
 
+export const name = 'start-up';
 export const cases = ['start-up'];
 
 const NETMGR = fileURLToPath(new URL('../../bin/netmgr.js', import.meta.url));
@@ -104,3 +107,17 @@ const wallTime = (argv, env) =>
       else reject(new Error(`node ${argv.join(' ')} ended with ${code}: ${said}`));
     });
   });
+
+/** @type {import('../report.js').Workload['columns']} */
+export const columns = {
+  case: (row) => row.case,
+  command: (row) => row.peer,
+  ms: (row) => show(row.wallMs),
+  '× node': (row) => show(row.nodeRatio),
+};
+
+/** @type {import('../report.js').Workload['targets']} */
+export const targets = (rows) => [
+  ...target('netmgr --version : node -e 0', rowOf(rows, name, 'netmgr --version')?.nodeRatio, '<=', 2),
+  ...target('netmgr status : node -e 0', rowOf(rows, name, 'netmgr status')?.nodeRatio, '<=', 4),
+];
