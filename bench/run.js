@@ -13,50 +13,23 @@ import { parseArgs } from 'node:util';
  * @typedef {object} Plan
  * @property {(name: string) => boolean} wants whether a case was asked for
  * @property {(text: string) => void} progress
- * @property {number} rounds
- * @property {number} compileMs how long each pair of processes works before it is measured at all
- * @property {number} warmUpMs how long at each depth before it is measured
- * @property {number} measureMs
- * @property {number} transportRounds each with fresh processes
- * @property {number} transportPasses how often each of those measures everything
- * @property {number} transportCompileMs
- * @property {number} transportWarmUpMs
- * @property {number} transportMeasureMs
- * @property {number} startUpRuns
- * @property {number} idleConnections
- * @property {number} idleRounds
- * @property {number} idleWatchMs
+ * @property {Effort} effort
  */
 
+/** How much is done for each workload. @typedef {typeof FULL} Effort */
+
 const FULL = {
-  rounds: 4,
-  compileMs: 4000,
-  warmUpMs: 500,
-  measureMs: 1000,
-  transportRounds: 3,
-  transportPasses: 2,
-  transportCompileMs: 1500,
-  transportWarmUpMs: 150,
-  transportMeasureMs: 400,
-  startUpRuns: 21,
-  idleConnections: 5000,
-  idleRounds: 3,
-  idleWatchMs: 20_000,
+  request: { rounds: 4, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
+  transports: { rounds: 3, passes: 2, compileMs: 2000, warmUpMs: 100, measureMs: 300 },
+  startUp: { runs: 21 },
+  idle: { connections: 5000, rounds: 3, watchMs: 20_000 },
 };
+/** @type {Effort} */
 const QUICK = {
-  rounds: 1,
-  compileMs: 400,
-  warmUpMs: 200,
-  measureMs: 300,
-  transportRounds: 1,
-  transportPasses: 1,
-  transportCompileMs: 400,
-  transportWarmUpMs: 100,
-  transportMeasureMs: 200,
-  startUpRuns: 3,
-  idleConnections: 500,
-  idleRounds: 1,
-  idleWatchMs: 3000,
+  request: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 200, measureMs: 300 },
+  transports: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 100, measureMs: 200 },
+  startUp: { runs: 3 },
+  idle: { connections: 500, rounds: 1, watchMs: 3000 },
 };
 
 const WORKLOADS = ['request', 'transports', 'start-up', 'idle'];
@@ -65,7 +38,7 @@ const USAGE = `usage: npm run bench -- [WORKLOAD ...] [options]
   WORKLOAD       ${WORKLOADS.join(', ')} (default: all)
   --json         one JSON document on stdout instead of the table
   --only REGEX   only the cases that match, e.g. 'request/8', 'transports/64'
-  --rounds N     rounds of request (default ${FULL.rounds}) and of transports (default ${FULL.transportRounds})
+  --rounds N     rounds of request (default ${FULL.request.rounds}) and of transports (default ${FULL.transports.rounds})
   --quick        a short look: one round, small numbers; not for figures
 `;
 
@@ -93,6 +66,13 @@ function readArguments() {
     only: new RegExp(values.only),
     rounds,
   };
+}
+
+/** @param {{ quick: boolean, rounds: number | undefined }} options @returns {Effort} */
+function effortOf({ quick, rounds }) {
+  const effort = quick ? QUICK : FULL;
+  if (rounds === undefined) return effort;
+  return { ...effort, request: { ...effort.request, rounds }, transports: { ...effort.transports, rounds } };
 }
 
 /** The peers belong to the bench alone; they are installed here when they are missing. */
@@ -130,12 +110,9 @@ async function main() {
   /** @type {import('./report.js').Workload[]} */
   const workloads = await Promise.all(options.workloads.map((name) => import(`./workloads/${name}.js`)));
   const machine = machineOf(pinning);
-  const base = options.quick ? QUICK : FULL;
   /** @type {Plan} */
   const plan = {
-    ...base,
-    rounds: options.rounds ?? base.rounds,
-    transportRounds: options.rounds ?? base.transportRounds,
+    effort: effortOf(options),
     wants: (name) => options.only.test(name),
     progress: (text) => void process.stderr.write(`${text}\n`),
   };

@@ -17,20 +17,21 @@ const SETTLE_MS = 3000;
  * @param {import('../run.js').Plan} plan
  * @returns {Promise<import('../report.js').Row[]>}
  */
-export async function run(plan) {
+export async function run({ progress, effort }) {
+  const { connections, rounds, watchMs } = effort.idle;
   const peers = [];
   for (const peer of PEERS) if (!(await unavailable(peer))) peers.push(peer);
   /** @type {Record<string, Held[]>} */
   const held = Object.fromEntries(peers.map((peer) => [peer, []]));
-  for (let round = 1; round <= plan.idleRounds; round += 1) {
+  for (let round = 1; round <= rounds; round += 1) {
     for (const peer of peers) {
-      plan.progress(`idle, ${plan.idleConnections} connections of ${peer}, round ${round}/${plan.idleRounds}`);
-      // CPU needs one long look; memory needs several fresh processes.
-      const watchMs = round === plan.idleRounds ? plan.idleWatchMs : 0;
-      held[peer].push(await hold(peer, plan.idleConnections, watchMs));
+      progress(`idle, ${connections} connections of ${peer}, round ${round}/${rounds}`);
+      // CPU needs one long look, at those who heartbeat; memory needs several fresh processes.
+      const watched = peer === 'netmgr' && round === rounds;
+      held[peer].push(await hold(peer, connections, watched ? watchMs : 0));
     }
   }
-  return peers.map((peer) => summary(peer, plan.idleConnections, held));
+  return peers.map((peer) => summary(peer, connections, held));
 }
 
 /** Bytes of RSS per connection: of the whole process, and what the connections added. @typedef {{ growth: number, share: number, cpuShare: number | undefined, counts: Record<string, number> }} Held */
@@ -109,7 +110,7 @@ export const columns = {
   'growth/conn': (row) => kib(row.rssGrowthPerConnection),
   '× RSS': (row) => show(row.netmgrRatio?.rssBytesPerConnection),
   '× growth': (row) => show(row.netmgrRatio?.rssGrowthPerConnection),
-  'CPU %': (row) => show(row.cpuShare * 100),
+  'CPU %': (row) => (row.cpuShare === undefined ? '' : show(row.cpuShare * 100)),
   'false losses': (row) => show(row.falseLosses),
 };
 

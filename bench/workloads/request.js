@@ -1,123 +1,80 @@
 /** Request/response of a small JSON message between two processes. */
 import { show } from '../format.js';
-import { median, medianRatio } from '../measure.js';
-import { Pair } from '../pair.js';
+import { medianRatio } from '../measure.js';
 import { PEERS, peerOf, unavailable } from '../peers/peer.js';
+import { measureRounds, middles } from '../rounds.js';
 import { rowOf, target } from '../target.js';
 
 export const name = 'request';
 
-const CONNECTIONS = [1, 8];
-const DEPTHS = [1, 64, 512];
-const WARM_UP_DEPTH = 64;
+/** Connections that are open; a case may use fewer of them. */
+const CONNECTIONS = 8;
 
-/** @param {number} connections @param {number} depth */
-const caseOf = (connections, depth) => `request/${connections}x${depth}`;
+/** @type {Record<string, { connections: number, depth: number }>} */
+const LOADS = {
+  'request/1x1': { connections: 1, depth: 1 },
+  'request/1x64': { connections: 1, depth: 64 },
+  'request/1x512': { connections: 1, depth: 512 },
+  'request/8x64': { connections: CONNECTIONS, depth: 64 },
+};
+const WARM_UP = { connections: CONNECTIONS, depth: 64 };
 
-export const cases = CONNECTIONS.flatMap((connections) => DEPTHS.map((depth) => caseOf(connections, depth)));
+export const cases = Object.keys(LOADS);
 
-/** @param {string} peer @param {number} connections */
-const connectedBy = (peer, connections) => async (/** @type {Pair} */ pair) => {
+/** @param {string} peer */
+const connectedBy = (peer) => async (/** @type {import('../pair.js').Pair} */ pair) => {
   const broker = await (await peerOf(peer)).broker?.();
   if (broker) pair.onClose(broker.stop);
-  const { address } = await pair.asking.call('ask', { peer, connections, broker: broker?.address });
-  await pair.answering.call('answer', { peer, address, connections });
+  const { address } = await pair.asking.call('ask', { peer, connections: CONNECTIONS, broker: broker?.address });
+  await pair.answering.call('answer', { peer, address, connections: CONNECTIONS });
   await pair.asking.call('ready');
 };
-
-/** @typedef {import('../pair.js').Measure} Measure */
-/** Measures by case and peer, one for each round. @typedef {Map<string, Map<string, Measure[]>>} Rounds */
 
 /**
  * @param {import('../run.js').Plan} plan
  * @returns {Promise<import('../report.js').Row[]>}
  */
-export async function run(plan) {
-  /** @type {Rounds} */
-  const rounds = new Map();
-  const peers = [];
+export async function run({ wants, progress, effort }) {
+  const contenders = [];
   for (const peer of PEERS) {
     const reason = await unavailable(peer);
-    if (reason) plan.progress(`${peer} is not measured: ${reason}`);
-    else peers.push(peer);
+    if (reason) progress(`${peer} is not measured: ${reason}`);
+    else contenders.push(peer);
   }
-  for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const connections of CONNECTIONS) await measureRound({ plan, round, connections, peers, rounds });
-  }
-  return rowsOf(rounds);
+  const wanted = Object.fromEntries(Object.entries(LOADS).filter(([name]) => wants(name)));
+  const contest = { name, contenders, connect: connectedBy, cases: wanted, warmUp: WARM_UP, effort: effort.request };
+  return rowsOf(await measureRounds({ ...contest, progress }));
 }
 
-/**
- * One round at one number of connections: fresh processes for every peer, then each depth, peer after peer.
- * @param {{ plan: import('../run.js').Plan, round: number, connections: number, peers: string[], rounds: Rounds }} options
- */
-async function measureRound({ plan, round, connections, peers, rounds }) {
-  const depths = DEPTHS.filter((depth) => plan.wants(caseOf(connections, depth)));
-  if (depths.length === 0) return;
-  /** @type {Map<string, Pair>} */
-  const pairs = new Map();
-  try {
-    for (const peer of peers) {
-      const pair = await Pair.open(connectedBy(peer, connections));
-      pairs.set(peer, pair);
-      // A leader runs for days: what the engine compiles in its first seconds is no part of what a request costs.
-      await pair.asking.call('load', { connections, depth: WARM_UP_DEPTH, durationMs: plan.compileMs });
-    }
-    for (const depth of depths) {
-      const name = caseOf(connections, depth);
-      plan.progress(`${name} round ${round}/${plan.rounds}`);
-      for (const [peer, pair] of pairs) {
-        const measure = await pair.measure({ connections, depth, durationMs: plan.measureMs }, plan.warmUpMs);
-        const byPeer = rounds.get(name) ?? new Map();
-        rounds.set(name, byPeer);
-        byPeer.set(peer, [...(byPeer.get(peer) ?? []), measure]);
-      }
-    }
-  } finally {
-    for (const pair of pairs.values()) await pair.close();
-  }
+/** @param {import('../rounds.js').Measures} measures */
+function rowsOf(measures) {
+  return [...measures].flatMap(([name, byPeer]) => {
+    const ours = byPeer.get('netmgr') ?? [];
+    return [...byPeer].map(([peer, taken]) => ({
+      workload: 'request',
+      case: name,
+      peer,
+      rounds: taken.length,
+      ...middles(taken),
+      netmgrRatio: peer === 'netmgr' ? undefined : ratiosOf(ours, taken),
+    }));
+  });
 }
 
-/** @param {Rounds} rounds */
-function rowsOf(rounds) {
-  /** @type {import('../report.js').Row[]} */
-  const rows = [];
-  for (const name of cases) {
-    const byPeer = rounds.get(name);
-    const ours = byPeer?.get('netmgr');
-    for (const [peer, measures] of byPeer ?? []) {
-      /** @param {keyof Measure} key */
-      const middle = (key) => median(measures.map((measure) => measure[key]));
-      /** @param {keyof Measure} key */
-      const ratio = (key) =>
-        ours &&
-        medianRatio(
-          ours.map((measure) => measure[key]),
-          measures.map((measure) => measure[key]),
-        );
-      rows.push({
-        workload: 'request',
-        case: name,
-        peer,
-        rounds: measures.length,
-        requestsPerSecond: middle('requestsPerSecond'),
-        askCpuUs: middle('askCpuUs'),
-        answerCpuUs: middle('answerCpuUs'),
-        p50Us: middle('p50Us'),
-        p99Us: middle('p99Us'),
-        netmgrRatio:
-          peer === 'netmgr' || !ours
-            ? undefined
-            : {
-                requestsPerSecond: ratio('requestsPerSecond'),
-                askCpuUs: ratio('askCpuUs'),
-                answerCpuUs: ratio('answerCpuUs'),
-                p50Us: ratio('p50Us'),
-              },
-      });
-    }
-  }
-  return rows;
+/** @param {readonly import('../pair.js').Measure[]} ours @param {readonly import('../pair.js').Measure[]} theirs */
+function ratiosOf(ours, theirs) {
+  /** @param {keyof import('../pair.js').Measure} key */
+  const ratio = (key) =>
+    medianRatio(
+      ours.map((measure) => measure[key]),
+      theirs.map((measure) => measure[key]),
+    );
+  return {
+    requestsPerSecond: ratio('requestsPerSecond'),
+    askCpuUs: ratio('askCpuUs'),
+    answerCpuUs: ratio('answerCpuUs'),
+    p50Us: ratio('p50Us'),
+  };
 }
 
 export const note = '× is netmgr divided by this peer, the median of the rounds.';

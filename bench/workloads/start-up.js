@@ -26,16 +26,17 @@ const commandsOf = (stateDir) => ({
  * @param {import('../run.js').Plan} plan
  * @returns {Promise<import('../report.js').Row[]>}
  */
-export async function run(plan) {
+export async function run({ progress, effort }) {
+  const { runs } = effort.startUp;
   if (!existsSync(NETMGR)) {
-    plan.progress('start-up is not measured: there is no bin/netmgr.js');
+    progress('start-up is not measured: there is no bin/netmgr.js');
     return [];
   }
   const stateDir = await mkdtemp(join(tmpdir(), 'netmgr-bench-'));
   const leader = await lead(stateDir);
   try {
-    plan.progress(`start-up, ${plan.startUpRuns} runs of each command`);
-    return await measure(commandsOf(stateDir), plan.startUpRuns, leader.environment);
+    progress(`start-up, ${runs} runs of each command`);
+    return await measure(commandsOf(stateDir), runs, leader.environment);
   } finally {
     await leader.stop();
     await rm(stateDir, { recursive: true, force: true });
