@@ -8,6 +8,7 @@ import { closeCodeOf, closedDetail } from './close-codes.js';
 import type { WebSocketCounters } from './counters.js';
 import { writeFrame } from './frame-writer.js';
 import type { WebSocketLimits } from './options.js';
+import { PlainFrames, type WsReader } from './plain-frames.js';
 import { codecOf, subprotocolOf } from './subprotocols.js';
 
 const NORMAL_CLOSURE = 1000;
@@ -53,10 +54,17 @@ export class WebSocketLink extends WebSocket implements FrameLink {
   link(owner: LinkOwner): void {
     this.owner = owner;
     this.codec = codecOf(this.protocol);
+    this.#readPlainFrames();
     this.on('message', onMessage);
     this.on('ping', onPing);
     this.on('error', onError);
     this.on('close', onClose);
+  }
+
+  received(frame: Buffer, binary: boolean): void {
+    const { owner, codec } = this;
+    if (binary === codec?.binary) owner?.received(frame);
+    else owner?.unreadable(frame.length, misfit(codec, binary));
   }
 
   get isOpen(): boolean {
@@ -78,13 +86,20 @@ export class WebSocketLink extends WebSocket implements FrameLink {
   refuse(code: ErrorCode): void {
     this.close(closeCodeOf(code), code);
   }
+
+  #readPlainFrames(): void {
+    // Not public: where it is not there, ws reads every frame itself.
+    const ws = (this as { readonly _receiver?: WsReader | null })._receiver;
+    if (!ws || !this.bounds) return;
+    const rules = { masked: this.mask === undefined, maxBytes: this.bounds.limits.maxFrameBytes };
+    const frames = new PlainFrames({ rules, sink: this, ws });
+    ws.write = (chunk) => frames.write(chunk);
+  }
 }
 
 // With the default binaryType ws hands out Buffers, whatever its type says.
 function onMessage(this: WebSocket, data: unknown, binary: boolean): void {
-  const { owner, codec } = this as WebSocketLink;
-  if (binary === codec?.binary) owner?.received(data as Buffer);
-  else owner?.unreadable((data as Buffer).length, misfit(codec, binary));
+  (this as WebSocketLink).received(data as Buffer, binary);
 }
 
 const misfit = (codec: Codec | undefined, binary: boolean): NetworkError =>

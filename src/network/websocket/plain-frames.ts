@@ -1,0 +1,149 @@
+import { isUtf8 } from 'node:buffer';
+
+const FINAL_TEXT = 0x81;
+const FINAL_BINARY = 0x82;
+const FINAL = 0x80;
+const OPCODE = 0x0f;
+/** Opcodes from here on are those of control frames. */
+const CONTROL = 0x08;
+const MASKED = 0x80;
+const LENGTH = 0x7f;
+const MASK_BYTES = 4;
+const MAX_HEAD = 14;
+
+/** What the peer's frames must be. */
+export interface FrameRules {
+  /** Whether they are masked, as a client's must be. */
+  readonly masked: boolean;
+  /** Payload bytes of a frame; what is larger is for `ws` to refuse. */
+  readonly maxBytes: number;
+}
+
+export interface PlainFramesParts {
+  readonly rules: FrameRules;
+  /** For whom the plain frames are. */
+  readonly sink: { received(payload: Buffer, binary: boolean): void };
+  /** The reader of `ws`. */
+  readonly ws: WsReader;
+}
+
+/** As much of the stream to which `ws` writes what it reads as is needed. */
+export interface WsReader {
+  write(chunk: Buffer): boolean;
+  readonly errored: Error | null;
+}
+
+/**
+ * Takes plain frames out of what a WebSocket's connection brings: whole messages of text or bytes that lie in one
+ * chunk, masked with zero if masked at all. Everything else (fragments, control frames, frames in pieces, whatever
+ * breaks a rule of RFC 6455) goes to `ws`, in order, so that the protocol is its business alone. Its way of reading a
+ * frame is general and takes longer than all that we do with the message.
+ */
+export class PlainFrames {
+  readonly #masked: boolean;
+  readonly #maxBytes: number;
+  readonly #sink: PlainFramesParts['sink'];
+  readonly #ws: WsReader;
+  readonly #write: WsReader['write'];
+  /** Bytes that are still to come of a frame that `ws` reads. */
+  #missing = 0;
+  /** The head of such a frame, if it came in pieces. */
+  #head: number[] | undefined;
+  /** `ws` has part of a message in fragments. */
+  #fragmented = false;
+  /** `ws` has refused something: nothing more is read. */
+  #broken = false;
+
+  constructor({ rules, sink, ws }: PlainFramesParts) {
+    this.#masked = rules.masked;
+    this.#maxBytes = rules.maxBytes;
+    this.#sink = sink;
+    this.#ws = ws;
+    // Ours may take its place.
+    this.#write = ws.write;
+  }
+
+  /** @returns as a stream's `write` does, whether more may come at once */
+  write(chunk: Buffer): boolean {
+    if (this.#missing > 0 || this.#head !== undefined || this.#fragmented || this.#broken) return this.#pass(chunk);
+    let at = 0;
+    while (at < chunk.length) {
+      const next = this.#take(chunk, at);
+      if (next === 0) return this.#pass(at === 0 ? chunk : chunk.subarray(at));
+      at = next;
+    }
+    return true;
+  }
+
+  /** @returns where the frame ends; 0 if it is none of the plain ones */
+  #take(chunk: Buffer, at: number): number {
+    const masked = this.#masked;
+    const first = chunk[at];
+    if ((first !== FINAL_TEXT && first !== FINAL_BINARY) || at + 2 > chunk.length) return 0;
+    const second = chunk[at + 1] as number;
+    if (second >= MASKED !== masked) return 0;
+    let begin = at + 2;
+    let bytes = second & LENGTH;
+    if (bytes === 126) {
+      if (begin + 2 > chunk.length) return 0;
+      bytes = chunk.readUInt16BE(begin);
+      begin += 2;
+    } else if (bytes === 127) {
+      // 64 KiB and more hardly ever lie in one chunk.
+      return 0;
+    }
+    if (masked) {
+      if (begin + MASK_BYTES > chunk.length || chunk.readUInt32LE(begin) !== 0) return 0;
+      begin += MASK_BYTES;
+    }
+    const end = begin + bytes;
+    if (end > chunk.length || bytes > this.#maxBytes) return 0;
+    const payload = chunk.subarray(begin, end);
+    const binary = first === FINAL_BINARY;
+    if (!binary && !isUtf8(payload)) return 0;
+    this.#sink.received(payload, binary);
+    return end;
+  }
+
+  #pass(chunk: Buffer): boolean {
+    this.#follow(chunk);
+    const more = this.#write.call(this.#ws, chunk);
+    // It is told to others only after this turn, in which more may come.
+    this.#broken = this.#ws.errored !== null;
+    return more;
+  }
+
+  /** Finds out where the frames end that `ws` is given. */
+  #follow(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#missing > 0) {
+        const step = Math.min(this.#missing, chunk.length - at);
+        this.#missing -= step;
+        at += step;
+      } else if (this.#head === undefined && chunk.length - at >= MAX_HEAD) {
+        at += this.#readHead(chunk, at);
+      } else {
+        this.#head ??= [];
+        this.#head.push(chunk[at] as number);
+        at += 1;
+        if (this.#readHead(this.#head, 0) > 0) this.#head = undefined;
+      }
+    }
+  }
+
+  /** @returns its bytes; 0 if they are not all there */
+  #readHead(from: ArrayLike<number>, at: number): number {
+    const first = from[at] as number;
+    const second = from[at + 1] ?? 0;
+    const short = second & LENGTH;
+    const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
+    const size = 2 + lengthBytes + (second >= MASKED ? MASK_BYTES : 0);
+    if (from.length - at < size) return 0;
+    let bytes = lengthBytes === 0 ? short : 0;
+    for (let i = 2; i < 2 + lengthBytes; i += 1) bytes = bytes * 256 + (from[at + i] as number);
+    this.#missing = bytes;
+    if ((first & OPCODE) < CONTROL) this.#fragmented = (first & FINAL) === 0;
+    return size;
+  }
+}
