@@ -19,7 +19,7 @@ const ECHO = {
   },
 };
 
-/** What it does beside calling, switched off: it is quicker so. */
+/** What it does beside calling, switched off. */
 const OPTIONS = { 'grpc.enable_channelz': 0, 'grpc.enable_retries': 0, 'grpc.enable_http_proxy': 0 };
 
 /** @type {import('./transport.js').Transport['answer']} */
