@@ -6,6 +6,11 @@ export const BOMBS: readonly Bomb[] = ['depth', 'fragments', 'pings', 'slow read
 export interface BombOrder {
   readonly port: number;
   readonly bomb: Bomb;
+  /**
+   * Instead of bombs they send ordinary requests, as often, and after so many of them they leave and come again, as those
+   * do whom the leader has cut off: what the bomb itself costs is the difference.
+   */
+  readonly harmless?: { readonly leaveAfter: number };
   readonly token: string;
   readonly connections: number;
   readonly durationMs: number;

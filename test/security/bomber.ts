@@ -18,6 +18,7 @@ const REST_MS: Readonly<Record<Bomb, number>> = {
   'slow readers': 500,
   deflate: 3_000,
 };
+const HARMLESS = 'x'.repeat(1024);
 const DEEP = '['.repeat(100_000);
 const BIG = 'x'.repeat(64 * 1024);
 const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
@@ -68,6 +69,7 @@ class Lane {
   readonly #index: number;
   readonly #key = DeviceKey.generate();
   #guest: Guest | undefined;
+  #said = 0;
 
   constructor(order: BombOrder, index: number) {
     this.#order = order;
@@ -75,15 +77,23 @@ class Lane {
   }
 
   async run(until: number): Promise<void> {
-    const { bomb, connections } = this.#order;
+    const { bomb, connections, harmless } = this.#order;
     // Not all at once.
     await rest((this.#index / connections) * REST_MS[bomb]);
     while (performance.now() < until) {
       const guest = await this.#connected().catch(() => undefined);
-      if (guest) throwBomb(bomb, guest);
+      if (guest && harmless) this.#behave(guest, harmless.leaveAfter);
+      else if (guest) throwBomb(bomb, guest);
       await rest(REST_MS[bomb]);
     }
     this.#guest?.end();
+  }
+
+  #behave(guest: Guest, leaveAfter: number): void {
+    report.thrown += 1;
+    this.#said += 1;
+    guest.say({ kind: 'request', type: 'ping', to: 'leader', payload: HARMLESS });
+    if (this.#said % leaveAfter === 0) guest.socket.close();
   }
 
   async #connected(): Promise<Guest> {
@@ -91,10 +101,11 @@ class Lane {
     if (present && present.closeCode === undefined) return present;
     if (present) report.closed += 1;
     this.#guest = undefined;
-    const { bomb, port, token } = this.#order;
+    const { bomb, port, token, harmless } = this.#order;
     const address = attackersAddress(this.#index);
     if (bomb === 'deflate') await offerDeflate(port, address);
-    const guest = await Guest.dial(port, `${bomb.replace(' ', '-')}-${this.#index}`, address);
+    const crowd = harmless ? 'harmless' : bomb.replace(' ', '-');
+    const guest = await Guest.dial(port, `${crowd}-${this.#index}`, address);
     if ((await guest.present({ key: this.#key, token })) !== 'welcome') throw new Error('refused');
     this.#guest = guest;
     return guest;
