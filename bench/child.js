@@ -1,6 +1,7 @@
 /** One side of a measure, in a process of its own; host.js calls these actions over the IPC channel. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crowd } from './crowd.js';
+import { lead } from './leader.js';
 import { load } from './load.js';
 import { peerOf } from './peers/peer.js';
 import { transportOf } from './transports/transport.js';
@@ -28,6 +29,13 @@ const actions = {
     side = await (await peerOf(peer)).hold?.();
     return { address: side.address };
   },
+  broker: async ({ peer }) => {
+    side = await (await peerOf(peer)).broker?.();
+    return { address: side.address };
+  },
+  lead: async (options) => {
+    side = await lead(options);
+  },
   crowd: async (options) => {
     side = await crowd(options);
   },
@@ -51,4 +59,10 @@ process.on('message', async (/** @type {any} */ { call, action, options }) => {
   } catch (error) {
     process.send?.({ call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
+});
+
+// Also when the parent was killed: nothing stays behind, a broker neither.
+process.on('disconnect', () => {
+  side?.stop();
+  process.kill(process.pid);
 });

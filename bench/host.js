@@ -16,10 +16,11 @@ export class Child {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   #calls = new Map();
 
-  /** @param {{ cpu: 0 | 1, nodeOptions?: readonly string[] }} options */
-  constructor({ cpu, nodeOptions = [] }) {
-    const command = [process.execPath, '--expose-gc', ...nodeOptions];
-    const [execPath, ...execArgv] = canPin ? ['taskset', '-c', String(cpu), ...command] : command;
+  /** @param {{ cpu?: 0 | 1 }} options `cpu`: the one that it is pinned to, if it is */
+  constructor({ cpu }) {
+    const command = [process.execPath, '--expose-gc'];
+    const isPinned = canPin && cpu !== undefined;
+    const [execPath, ...execArgv] = isPinned ? ['taskset', '-c', String(cpu), ...command] : command;
     this.#process = fork(CHILD, [], { execPath, execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#process.on('message', (/** @type {any} */ { call, value, error }) => {
       const waiting = this.#calls.get(call);

@@ -1,5 +1,6 @@
 /** Request/response of a small JSON message between two processes. */
 import { show } from '../format.js';
+import { Child } from '../host.js';
 import { medianRatio } from '../measure.js';
 import { PEERS, peerOf, unavailable } from '../peers/peer.js';
 import { measureRounds, middles } from '../rounds.js';
@@ -21,11 +22,18 @@ const WARM_UP = { connections: CONNECTIONS, depth: 64 };
 
 export const cases = Object.keys(LOADS);
 
+/** The address of what stands between the two processes. @param {string} peer @param {import('../pair.js').Pair} pair */
+async function brokerOf(peer, pair) {
+  const child = new Child({});
+  pair.onClose(() => child.end());
+  const { address } = await child.call('broker', { peer });
+  return address;
+}
+
 /** @param {string} peer */
 const connectedBy = (peer) => async (/** @type {import('../pair.js').Pair} */ pair) => {
-  const broker = await (await peerOf(peer)).broker?.();
-  if (broker) pair.onClose(broker.stop);
-  const { address } = await pair.asking.call('ask', { peer, connections: CONNECTIONS, broker: broker?.address });
+  const broker = (await peerOf(peer)).broker && (await brokerOf(peer, pair));
+  const { address } = await pair.asking.call('ask', { peer, connections: CONNECTIONS, broker });
   await pair.answering.call('answer', { peer, address, connections: CONNECTIONS });
   await pair.asking.call('ready');
 };

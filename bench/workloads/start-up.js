@@ -1,19 +1,16 @@
 /** How long a command takes from its start to its end, beside an empty node program. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { show } from '../format.js';
+import { Child } from '../host.js';
+import { NETMGR } from '../leader.js';
 import { median, medianRatio } from '../measure.js';
 import { rowOf, target } from '../target.js';
 
 export const name = 'start-up';
 export const cases = ['start-up'];
-
-const NETMGR = fileURLToPath(new URL('../../bin/netmgr.js', import.meta.url));
 
 /** @param {string} stateDir */
 const commandsOf = (stateDir) => ({
@@ -28,43 +25,17 @@ const commandsOf = (stateDir) => ({
  */
 export async function run({ progress, effort }) {
   const { runs } = effort.startUp;
-  if (!existsSync(NETMGR)) {
-    progress('start-up is not measured: there is no bin/netmgr.js');
-    return [];
-  }
   const stateDir = await mkdtemp(join(tmpdir(), 'netmgr-bench-'));
-  const leader = await lead(stateDir);
+  const environment = { ...process.env, NETMGR_CONFIG_DIR: join(stateDir, 'config') };
+  const leader = new Child({});
   try {
+    await leader.call('lead', { stateDir, environment });
     progress(`start-up, ${runs} runs of each command`);
-    return await measure(commandsOf(stateDir), runs, leader.environment);
+    return await measure(commandsOf(stateDir), runs, environment);
   } finally {
-    await leader.stop();
+    await leader.end();
     await rm(stateDir, { recursive: true, force: true });
   }
-}
-
-/** Starts a leader and waits until it says where it listens. @param {string} stateDir */
-async function lead(stateDir) {
-  const readyFile = join(stateDir, 'ready.json');
-  const environment = { ...process.env, NETMGR_CONFIG_DIR: join(stateDir, 'config') };
-  const leader = spawn(
-    process.execPath,
-    [NETMGR, 'lead', '--bind', '127.0.0.1:0', '--state-dir', stateDir, '--ready-file', readyFile, '--quiet'],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: environment },
-  );
-  const ended = new Promise((resolve) => leader.once('exit', resolve));
-  while (!existsSync(readyFile)) {
-    if (leader.exitCode !== null) throw new Error(`netmgr lead ended with ${leader.exitCode}`);
-    await sleep(20);
-  }
-  JSON.parse(await readFile(readyFile, 'utf8'));
-  return {
-    environment,
-    stop: async () => {
-      leader.kill('SIGTERM');
-      await ended;
-    },
-  };
 }
 
 /**
