@@ -54,13 +54,17 @@ export {
 export type { RetryBudgetOptions } from './network/reliable/retry-budget.js';
 export type { RequestDraft, RequestLimits } from './network/requester.js';
 export { SocketAuthenticator } from './network/socket-authenticator.js';
+export type { TcpCounters } from './network/tcp/counters.js';
+export { TcpNetwork } from './network/tcp/network.js';
+export type { TcpLimits, TcpListen, TcpNetworkOptions } from './network/tcp/options.js';
+export type { PingOptions, Pong } from './network/tcp/pings.js';
 export { WebSocketNetwork } from './network/websocket/network.js';
 export type {
   DialOptions,
   WebSocketLimits,
   WebSocketNetworkOptions,
 } from './network/websocket/options.js';
-export type { NetworkFactory, NetworkWiring } from './network/wiring.js';
+export type { NetworkFactory, NetworkIdentity, NetworkWiring } from './network/wiring.js';
 export type { Collaborator, LeaderEvent } from './role/collaborator.js';
 export type { Leader } from './role/leader.js';
 export type { Operator } from './role/operator.js';

@@ -220,9 +220,10 @@ export class NetworkManager {
 
   #peerEvent(event: PeerEvent): void {
     if (event.type === 'undelivered') this.requester.failed(event.id, event.error);
-    if (event.type !== 'disconnected') return;
+    if (event.type !== 'disconnected' && event.type !== 'interrupted') return;
     const { peer, error } = event;
-    this.dispatcher.abandon(peer.node);
+    // Whoever waits for this node may still hear from it over what is left.
+    if (event.type === 'disconnected') this.dispatcher.abandon(peer.node);
     this.requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lostError(event));
   }
 }
@@ -230,7 +231,9 @@ export class NetworkManager {
 /** Ends of a connection that say more than that it ended: they are the answer to whatever was asked. */
 const SHUT_OUT: ReadonlySet<ErrorCode> = new Set(['NOT_ALLOWED', 'EVICTED']);
 
-function lostError({ peer, left, error }: PeerEvent & { readonly type: 'disconnected' }): NetworkError {
+function lostError(event: PeerEvent & { readonly type: 'disconnected' | 'interrupted' }): NetworkError {
+  const { peer, error } = event;
+  const left = event.type === 'disconnected' && event.left;
   const text = `${peer.node} ${left ? 'left' : 'was lost'} before it answered`;
   return new NetworkError('CLOSED', text, { cause: error, node: peer.node });
 }

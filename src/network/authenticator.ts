@@ -32,6 +32,8 @@ export interface AuthenticationChannel {
   readonly address: string;
   /** RFC 5929 `tls-server-end-point`; undefined without TLS. */
   readonly binding: Uint8Array | undefined;
+  /** With mutual TLS: the nodes that the peer's certificate is for, which an authority of this node's has signed. */
+  readonly certified?: ReadonlySet<NodeId> | undefined;
   /** The next control message of the peer; rejects when the connection ends or the deadline passes. */
   read(): Promise<NetworkMessage>;
   write(verb: string, payload: unknown): void;

@@ -183,9 +183,11 @@ export class Endpoint implements RequestingNetwork {
 
   #peerEvent(event: PeerEvent): void {
     if (event.type === 'undelivered') this.#requester.failed(event.id, event.error);
-    if (event.type !== 'disconnected') return;
-    const { peer, left, error } = event;
-    this.#reception.peerLost(peer.node);
+    if (event.type !== 'disconnected' && event.type !== 'interrupted') return;
+    const { peer, error } = event;
+    const left = event.type === 'disconnected' && event.left;
+    // Whoever waits for this node may still hear from it over what is left.
+    if (event.type === 'disconnected') this.#reception.peerLost(peer.node);
     const text = `${peer.node} ${left ? 'left' : 'was lost'} before it answered`;
     const lost = new NetworkError('CLOSED', text, { cause: error, node: peer.node });
     this.#requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lost);

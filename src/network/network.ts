@@ -116,6 +116,11 @@ export type PeerEvent =
    * Of networks that dial on demand, where no connection that could end stands for the request yet.
    */
   | { readonly type: 'undelivered'; readonly node: NodeId; readonly id: string; readonly error: NetworkError }
+  /**
+   * One of several connections to the peer has ended, the one that was written to: what was under way on it may be lost.
+   * Of networks in which two nodes may dial each other at once.
+   */
+  | { readonly type: 'interrupted'; readonly peer: Peer; readonly error: NetworkError }
   /** The dialled node refused us for good (name in use, other cluster, not allowed): dialling has ended. */
   | { readonly type: 'refused'; readonly address: string; readonly error: NetworkError }
   /** Stop producing for this peer until `drained`. May be told inside the `send` that was too much. */

@@ -1,8 +1,10 @@
-import type { Clock } from '../base/clock.js';
-import type { Log } from '../base/log.js';
-import type { NodeId, Role } from '../base/names.js';
-import type { Random } from '../base/random.js';
-import type { Stamp } from '../message/stamp.js';
+import { type Clock, SystemClock } from '../base/clock.js';
+import { NetworkError } from '../base/errors.js';
+import { type Log, silentLog } from '../base/log.js';
+import { NODE_NAME, type NodeId, type Role } from '../base/names.js';
+import { type Random, systemRandom } from '../base/random.js';
+import { VERSION } from '../base/version.js';
+import { Stamp } from '../message/stamp.js';
 import type { Admission, Network } from './network.js';
 
 /** What a role gives to the transport that it is to run on. */
@@ -21,6 +23,25 @@ export interface NetworkWiring {
   readonly admit?: Admission;
   /** Extra fields of our hello, asked for at each dial. */
   readonly greeting?: () => Readonly<Record<string, unknown>>;
+}
+
+/** A wiring of which all but the name may be left out: for programs that use a network by itself. */
+export type NetworkIdentity = Pick<NetworkWiring, 'self'> & Partial<NetworkWiring>;
+
+/**
+ * What is left out is taken from the machine; the role is `collaborator`, and the cluster whichever it is.
+ * @throws NetworkError INVALID_OPTION
+ */
+export function wiringOf(identity: NetworkIdentity): NetworkWiring {
+  const { self, role = 'collaborator', cluster, version = VERSION, log = silentLog, ...rest } = identity;
+  const { clock = new SystemClock(), random = systemRandom } = identity;
+  for (const [field, name] of Object.entries({ self, cluster })) {
+    if (name === undefined || NODE_NAME.test(name)) continue;
+    const rule = 'a name of 1 to 63 of a-z, 0-9, dot, dash and underscore that begins with a letter or a digit';
+    throw new NetworkError('INVALID_OPTION', `${field} must be ${rule}, not ${JSON.stringify(name)}`);
+  }
+  const { stamp = new Stamp(self, clock, random.fork('network')) } = identity;
+  return { ...rest, self, role, cluster, version, clock, random, log, stamp };
 }
 
 /** A role never imports a transport: it is given one of these. */

@@ -154,6 +154,7 @@ export class LeaderLink {
         this.#events.emit('leader', { type: 'refused', error: event.error });
         return;
       case 'undelivered':
+      case 'interrupted':
       case 'congested':
       case 'drained':
         return;

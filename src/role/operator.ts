@@ -282,6 +282,7 @@ export class Operator implements OperatorApi {
         this.#room.clear();
         return;
       case 'undelivered':
+      case 'interrupted':
       case 'unreachable':
         return;
     }

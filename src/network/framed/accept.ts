@@ -1,5 +1,7 @@
 import { type Deferred, deferred } from '../../base/deferred.js';
 import { NetworkError, toNetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
+import type { Codec } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { AuthenticationChannel, Authenticator, Identity } from '../authenticator.js';
@@ -13,12 +15,21 @@ export interface AcceptOptions {
   readonly arrival: Arrival;
   readonly authenticator: Authenticator;
   readonly stamp: Stamp;
+  readonly self: NodeId;
   readonly cluster: string | undefined;
+  /**
+   * What both sides write once the peer is in, of what it offers. @default the codec of the greeting
+   * @throws NetworkError VERSION_MISMATCH
+   */
+  readonly agree?: CodecAgreement | undefined;
   /** Asks whether the peer may come in, says welcome (with these fields) and opens the connection, or throws why not. */
   admit(greeting: Greeting, welcome: Identity['welcome']): void;
   /** It was refused. */
   refused(error: NetworkError): void;
 }
+
+/** @param offered names of codecs; undefined: the peer said nothing of it */
+export type CodecAgreement = (offered: readonly string[] | undefined) => Codec;
 
 /** The listening side of the greeting. Its deadline is the gate's: whatever this waits for ends with the socket. */
 export class Acceptance implements Greeter, AuthenticationChannel {
@@ -39,6 +50,10 @@ export class Acceptance implements Greeter, AuthenticationChannel {
 
   get binding(): Uint8Array | undefined {
     return this.#options.arrival.binding;
+  }
+
+  get certified(): ReadonlySet<NodeId> | undefined {
+    return this.#options.arrival.certified;
   }
 
   received(message: NetworkMessage): void {
@@ -68,20 +83,29 @@ export class Acceptance implements Greeter, AuthenticationChannel {
 
   /** Resolves when the peer is in or refused; never rejects. */
   async run(): Promise<void> {
-    const { connection, authenticator, admit, refused } = this.#options;
+    const { connection, authenticator, agree, admit, refused } = this.#options;
     try {
-      const greeted = readHello(await this.read());
+      const message = await this.read();
+      this.#checkName(message);
+      const greeted = readHello(message);
       const identity = await authenticator.authenticate(greeted.hello, this);
       if (connection.ended) return;
       this.#checkCluster(greeted);
+      const codec = agree?.(greeted.codecs);
       if (this.#inbox.length > 0) throw new NetworkError('INVALID_MESSAGE', 'nothing may be sent before the welcome');
-      admit(greetingOf(greeted, identity), identity.welcome);
+      admit({ ...greetingOf(greeted, identity), codec }, identity.welcome);
     } catch (thrown) {
       if (connection.ended) return;
       const error = toNetworkError(thrown, 'NOT_ALLOWED');
       refused(error);
       connection.refuse(error);
     }
+  }
+
+  /** Addresses get new tenants; who dials a name does not want whoever is there now. */
+  #checkName({ to }: NetworkMessage): void {
+    const { self } = this.#options;
+    if (to !== undefined && to !== self) throw new NetworkError('UNREACHABLE', `this is ${self}, not ${to}`);
   }
 
   #checkCluster({ hello }: Greeted): void {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { NodeId } from '../../base/names.js';
 import { formatHostPort, plainHost } from '../address.js';
 import type { AuthenticationChannel } from '../authenticator.js';
 
@@ -15,6 +16,8 @@ export class Arrival {
   ip: string | undefined;
   /** For people: `host:port`, or `unix`. */
   address: string;
+  /** The nodes that the peer has shown a certificate for, where it has to show one. */
+  certified: ReadonlySet<NodeId> | undefined;
   /** It was ended by this side. */
   dropped = false;
 

@@ -1,12 +1,13 @@
 import type { Clock, Timer } from '../../base/clock.js';
 import { fromWire, messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
+import type { Codec } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import type { Credentials } from '../credentials.js';
 import type { Connection } from './connection.js';
 import type { Greeter, Greeting } from './greeter.js';
-import { readWelcome } from './hello.js';
+import { readWelcome, type Welcome } from './hello.js';
 
 export interface AttemptParts {
   readonly self: NodeId;
@@ -18,6 +19,11 @@ export interface AttemptParts {
   /** Connects, and tells the attempt what comes of it. When the signal fires, whatever there is must be ended. */
   connect(attempt: Connecting, signal: AbortSignal): void;
   hello(): NetworkMessage;
+  /**
+   * What both sides write from now on, if the greeting has to say it.
+   * @throws NetworkError what the dial fails with: it is not the peer that was meant, or it wants what was not offered
+   */
+  agree?(welcome: Welcome): Codec | undefined;
   /** Makes a control message of ours. */
   control(verb: string, payload: unknown): NetworkMessage;
 }
@@ -155,14 +161,17 @@ export class Attempt implements Greeter, Connecting {
     const welcome = readWelcome(message);
     const connection = this.#connection;
     if (this.#over || connection === undefined) return;
+    const { credentials, agree } = this.#parts;
+    let codec: Codec | undefined;
     try {
-      this.#parts.credentials?.welcomed(welcome.greeting);
+      credentials?.welcomed(welcome.greeting);
+      codec = agree?.(welcome);
     } catch (error) {
       this.failed(toNetworkError(error));
       return;
     }
     this.#over = true;
     this.#timer?.cancel();
-    this.#end.opened(connection, { ...welcome, maySubmit: true });
+    this.#end.opened(connection, { ...welcome, maySubmit: true, codec });
   }
 }

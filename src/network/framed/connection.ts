@@ -32,7 +32,7 @@ export class Connection implements LinkOwner {
   readonly address: string;
   readonly ip: string | undefined;
   readonly listener: string;
-  readonly traffic: Traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
+  #traffic: Traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
   readonly #host: ConnectionHost;
   readonly #link: FrameLink;
   readonly #sender: Sender;
@@ -48,8 +48,8 @@ export class Connection implements LinkOwner {
     this.listener = options.listener;
     this.#host = host;
     this.#link = link;
-    this.#sender = new Sender({ host, link, codec, traffic: this.traffic });
-    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec, lazy, traffic: this.traffic });
+    this.#sender = new Sender({ host, link, codec, traffic: this.#traffic });
+    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec, lazy, traffic: this.#traffic });
     link.link(this);
   }
 
@@ -92,14 +92,19 @@ export class Connection implements LinkOwner {
     this.#greeter = greeter;
   }
 
-  /** The greeting is over: from now on messages flow. */
-  open({ node: name, role, maySubmit, instance, version, greeting, reading, codec = this.codec }: Greeting): Peer {
-    const { address, listener, traffic } = this;
+  /**
+   * The greeting is over: from now on messages flow.
+   * @param known the peer, if it is connected already; what crosses this connection counts as its own
+   */
+  open(greeting: Greeting, known?: Peer): Peer {
+    const { reading, codec = this.codec } = greeting;
+    const peer = known ?? this.#peerOf(greeting);
+    if (known) this.#traffic = joined(known.traffic, this.#traffic);
     this.#greeter = undefined;
-    this.#peer = { node: unshared(name), role, maySubmit, instance, version, address, listener, traffic, greeting };
-    this.#sender.open(this.#peer, reading, codec);
-    this.#receiver.open(this.#peer, codec);
-    return this.#peer;
+    this.#peer = peer;
+    this.#sender.open({ peer, reading, codec, traffic: this.#traffic });
+    this.#receiver.open(peer, codec, this.#traffic);
+    return peer;
   }
 
   /** Writes past the queue: for the greeting, and for last words. */
@@ -177,8 +182,8 @@ export class Connection implements LinkOwner {
   broken(code: ErrorCode, cause: Error): void {
     if (this.#ended) return;
     this.#host.counters.framingErrors += 1;
-    this.traffic.errors += 1;
-    this.#finish(new NetworkError(code, `${this.#name()}: ${cause.message}`, { cause }));
+    this.#traffic.errors += 1;
+    this.refuse(new NetworkError(code, `${this.#name()}: ${cause.message}`, { cause }));
   }
 
   closed(detail: string): void {
@@ -196,7 +201,24 @@ export class Connection implements LinkOwner {
     this.#host.progressed();
   }
 
+  #peerOf({ node: name, role, maySubmit, instance, version, greeting }: Greeting): Peer {
+    const { address, listener } = this;
+    const traffic = this.#traffic;
+    return { node: unshared(name), role, maySubmit, instance, version, address, listener, traffic, greeting };
+  }
+
   #name(): string {
     return this.#peer === undefined ? this.address : `${this.#peer.node} (${this.address})`;
   }
+}
+
+/** The peer's traffic, and with it from now on that of one more connection. */
+function joined(peers: Readonly<Traffic>, own: Traffic): Traffic {
+  const traffic = peers as Traffic;
+  traffic.messagesIn += own.messagesIn;
+  traffic.messagesOut += own.messagesOut;
+  traffic.bytesIn += own.bytesIn;
+  traffic.bytesOut += own.bytesOut;
+  traffic.errors += own.errors;
+  return traffic;
 }

@@ -78,6 +78,7 @@ export class Gate {
     this.#silent.delete(arrival);
     visitor.onData = () => this.#checkBytes(arrival);
     arrival.stream.prependListener('data', visitor.onData);
+    this.#checkBytes(arrival);
   }
 
   /** It has authenticated, or it is gone. */

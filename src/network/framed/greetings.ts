@@ -1,7 +1,7 @@
 import type { NodeId } from '../../base/names.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { NetworkWiring } from '../wiring.js';
-import { greetingPayload } from './hello.js';
+import { type GreetingParts, greetingPayload } from './hello.js';
 import type { FramedLimits } from './limits.js';
 
 /** What this node says of itself when a connection begins. */
@@ -14,24 +14,28 @@ export class Greetings {
     this.#limits = limits;
   }
 
-  /** To the node that was dialled. */
-  hello(): NetworkMessage {
-    return this.#make('hello', { greeting: this.#wiring.greeting?.() ?? {} });
+  /**
+   * To the node that was dialled.
+   * @param to who is expected there, if that is known
+   * @param codecs the names of those that may follow, where the transport does not say
+   */
+  hello(to?: NodeId, codecs?: readonly string[]): NetworkMessage {
+    return this.#make('hello', { greeting: this.#wiring.greeting?.() ?? {}, codecs }, to);
   }
 
-  /** To a node that was admitted. */
-  welcome(greeting: Readonly<Record<string, unknown>>): NetworkMessage {
-    return this.#make('welcome', { node: this.#wiring.self, greeting });
+  /**
+   * To a node that was admitted.
+   * @param codec the name of what follows, where the transport does not say
+   */
+  welcome(greeting: Readonly<Record<string, unknown>>, codec?: string): NetworkMessage {
+    return this.#make('welcome', { node: this.#wiring.self, greeting, codec });
   }
 
-  #make(
-    type: string,
-    own: { readonly node?: NodeId; readonly greeting: Readonly<Record<string, unknown>> },
-  ): NetworkMessage {
+  #make(type: string, own: Pick<GreetingParts, 'node' | 'greeting' | 'codec' | 'codecs'>, to?: NodeId): NetworkMessage {
     const { role, cluster, version, stamp } = this.#wiring;
     const { windowBytes, maxFrameBytes } = this.#limits;
     const reading = { windowBytes, maxFrameBytes };
     const payload = greetingPayload({ ...own, role, cluster, version, instance: stamp.epoch, reading });
-    return stamp.make({ kind: 'control', type, payload });
+    return stamp.make({ kind: 'control', type, to, payload });
   }
 }

@@ -13,6 +13,8 @@ export interface Reading {
 export interface Greeted {
   readonly hello: Hello;
   readonly reading: Reading;
+  /** The names of the codecs that the dialler would like, in the order of preference, where the transport does not say. */
+  readonly codecs: readonly string[] | undefined;
 }
 
 export interface Welcome {
@@ -23,6 +25,8 @@ export interface Welcome {
   readonly version: string;
   readonly reading: Reading;
   readonly greeting: Readonly<Record<string, unknown>>;
+  /** The name of the codec of all that follows, where the transport does not say. */
+  readonly codec: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,6 +35,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const DEFAULT_READING: Reading = { windowBytes: 1024 * 1024, maxFrameBytes: 1024 * 1024 };
 const MIN_READING_BYTES = 4096;
 const MAX_TEXT = 64;
+const MAX_CODECS = 16;
 const UNSAFE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** @throws NetworkError INVALID_MESSAGE naming the field */
@@ -40,7 +45,7 @@ export function readHello(message: NetworkMessage): Greeted {
   }
   const fields = fieldsOf('hello', message);
   const hello = { node: message.from, ...identityOf('hello', fields) };
-  return { hello, reading: readingOf('hello', fields) };
+  return { hello, reading: readingOf('hello', fields), codecs: codecsOf(fields['codecs'] ?? undefined) };
 }
 
 /** @throws NetworkError INVALID_MESSAGE naming the field */
@@ -48,11 +53,20 @@ export function readWelcome(message: NetworkMessage): Welcome {
   const fields = fieldsOf('welcome', message);
   const node = fields['node'];
   if (typeof node !== 'string' || !NODE_NAME.test(node)) throw invalid('welcome.node must be a node name');
-  return { node, ...identityOf('welcome', fields), reading: readingOf('welcome', fields) };
+  const codec = fields['codec'] === undefined ? undefined : textOf('welcome', fields, 'codec');
+  return { node, ...identityOf('welcome', fields), reading: readingOf('welcome', fields), codec };
+}
+
+export interface GreetingParts extends Omit<Welcome, 'node' | 'codec'> {
+  readonly node?: NodeId | undefined;
+  /** Of a welcome. */
+  readonly codec?: string | undefined;
+  /** Of a hello. */
+  readonly codecs?: readonly string[] | undefined;
 }
 
 /** The payload of hello and of welcome; a hello has no `node`, for its sender says that. */
-export const greetingPayload = (parts: Omit<Welcome, 'node'> & { readonly node?: NodeId }): Fields => ({
+export const greetingPayload = (parts: GreetingParts): Fields => ({
   ...(parts.node === undefined ? {} : { node: parts.node }),
   role: parts.role,
   ...(parts.cluster === undefined ? {} : { cluster: parts.cluster }),
@@ -60,6 +74,8 @@ export const greetingPayload = (parts: Omit<Welcome, 'node'> & { readonly node?:
   version: parts.version,
   window: parts.reading.windowBytes,
   maxFrameBytes: parts.reading.maxFrameBytes,
+  ...(parts.codecs === undefined ? {} : { codecs: parts.codecs }),
+  ...(parts.codec === undefined ? {} : { codec: parts.codec }),
   greeting: parts.greeting,
 });
 
@@ -90,6 +106,19 @@ function readingOf(verb: string, fields: Fields): Reading {
     windowBytes: bytesOf(verb, 'window', fields['window'] ?? DEFAULT_READING.windowBytes),
     maxFrameBytes: bytesOf(verb, 'maxFrameBytes', fields['maxFrameBytes'] ?? DEFAULT_READING.maxFrameBytes),
   };
+}
+
+function codecsOf(names: unknown): readonly string[] | undefined {
+  if (names === undefined) return undefined;
+  if (!Array.isArray(names) || names.length === 0 || names.length > MAX_CODECS) {
+    throw invalid(`hello.codecs must be a list of 1 to ${MAX_CODECS} names`);
+  }
+  for (const name of names) {
+    if (typeof name !== 'string' || name === '' || name.length > MAX_TEXT) {
+      throw invalid(`hello.codecs must have names of 1 to ${MAX_TEXT} characters`);
+    }
+  }
+  return names;
 }
 
 function bytesOf(verb: string, field: string, value: unknown): number {

@@ -24,6 +24,8 @@ export interface Topology {
   connections(): Iterable<Connection>;
   /** An open connection is gone: it has to be forgotten, and told with `disconnected` if it was the peer's last. */
   ended(connection: Connection, peer: Peer, error: NetworkError): void;
+  /** Looks at what is due, each half second. @param time awake, in milliseconds */
+  sweep?(time: number): void;
 }
 
 export interface HubParts<T extends Topology> {
@@ -87,10 +89,9 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
     return this.meter.read({ peers: this.topology.peers, ...this.#queued() });
   }
 
-  /** The greeting is over. */
-  open(connection: Connection, peer: Peer): void {
+  /** The greeting is over; whether the peer is new is for the topology to tell. */
+  opened(connection: Connection): void {
     this.quota.add(connection.ip);
-    this.emit({ type: 'connected', peer });
   }
 
   emit(event: PeerEvent): void {
@@ -138,6 +139,7 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
     this.gate.sweep(time);
     const pressed = this.#queued().queuedBytes > this.limits.maxAllQueuedBytes;
     for (const connection of this.topology.connections()) connection.sweep(pressed);
+    this.topology.sweep?.(time);
   }
 
   /** What waits to be written, of all connections. */

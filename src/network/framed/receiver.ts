@@ -48,9 +48,9 @@ export class Receiver {
   readonly #owner: ReceiverOwner;
   readonly #host: ReceiverHost;
   readonly #sender: Sender;
-  readonly #traffic: Traffic;
   readonly #options: { readonly lazy: boolean };
   #codec: Codec;
+  #traffic: Traffic;
   #peer: Peer | undefined;
   /** Made when there is one. */
   #faults: Faults | undefined;
@@ -83,9 +83,10 @@ export class Receiver {
   }
 
   /** From the next frame on. */
-  open(peer: Peer, codec: Codec): void {
+  open(peer: Peer, codec: Codec, traffic: Traffic): void {
     this.#peer = peer;
     this.#codec = codec;
+    this.#traffic = traffic;
   }
 
   received(data: Buffer): void {

@@ -1,9 +1,8 @@
 import { isNetworkError, type NetworkError } from '../../base/errors.js';
-import type { NodeId } from '../../base/names.js';
 import type { Authenticator } from '../authenticator.js';
 import type { AdmissionGranted } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
-import { Acceptance } from './accept.js';
+import { Acceptance, type CodecAgreement } from './accept.js';
 import type { Arrival } from './arrival.js';
 import type { Connection } from './connection.js';
 import type { Greeting } from './greeter.js';
@@ -14,10 +13,10 @@ import { LogQuota } from './log-quota.js';
 /** A topology that nodes may come into. */
 export interface OpenTopology extends Topology {
   /**
-   * @returns the connection that one of this node would replace
+   * @returns the connection that one of this peer would replace
    * @throws NetworkError why no such node may come in
    */
-  placeFor(node: NodeId): Connection | undefined;
+  placeFor(newcomer: Pick<Greeting, 'node' | 'instance'>): Connection | undefined;
   /** The greeting is over: the peer is connected. */
   enter(connection: Connection, greeting: Greeting): void;
 }
@@ -26,6 +25,8 @@ export interface ReceptionParts {
   readonly wiring: NetworkWiring;
   readonly hub: Hub<OpenTopology>;
   readonly greetings: Greetings;
+  /** Where the transport does not say what is written. */
+  readonly agree?: CodecAgreement | undefined;
 }
 
 /** What lies between a link that has come in and a connected peer. */
@@ -39,17 +40,19 @@ export class Reception {
 
   /** Greets whoever is at the other end, and lets it in or refuses it. */
   receive(connection: Connection, arrival: Arrival, authenticator: Authenticator): void {
-    const { hub, wiring, greetings } = this.#parts;
+    const { hub, wiring, greetings, agree } = this.#parts;
     const acceptance = new Acceptance({
       connection,
       arrival,
       authenticator,
       stamp: wiring.stamp,
+      self: wiring.self,
       cluster: wiring.cluster,
+      agree,
       admit: (greeting, welcome) => {
         const granted = this.#admit(connection, greeting);
         hub.gate.leave(arrival);
-        connection.write(greetings.welcome({ ...granted.welcome, ...welcome }));
+        connection.write(greetings.welcome({ ...granted.welcome, ...welcome }, greeting.codec?.name));
         hub.topology.enter(connection, greeting);
       },
       refused: (error) => this.#refused(connection, error),
@@ -69,7 +72,7 @@ export class Reception {
     const { hub, wiring } = this.#parts;
     const { node, role, maySubmit, instance, version } = greeting;
     const { address, listener } = connection;
-    const present = hub.topology.placeFor(node);
+    const present = hub.topology.placeFor(greeting);
     hub.quota.check(connection.ip, present?.ip);
     const granted =
       wiring.admit?.({

@@ -37,13 +37,21 @@ export interface SenderOptions {
   readonly traffic: Traffic;
 }
 
+/** What is known once the greeting is over. */
+interface SenderOpening {
+  readonly peer: Peer;
+  readonly reading: Reading;
+  readonly codec: Codec;
+  readonly traffic: Traffic;
+}
+
 /** The sending half of a connection: gathers what a turn sends, pulls it as frames when the socket and the window allow. */
 export class Sender implements Settling {
   readonly #host: SenderHost;
   readonly #link: FrameLink;
-  readonly #traffic: Traffic;
   readonly #acknowledgements = new Acknowledgements();
   #codec: Codec;
+  #traffic: Traffic;
   /** Both from `open` on; there is no queue any more after `end`. */
   #peer: Peer | undefined;
   #outbound: Outbound | undefined;
@@ -81,13 +89,14 @@ export class Sender implements Settling {
   }
 
   /** From now on messages are queued, in what the peer has said that it will read. */
-  open(peer: Peer, reading: Reading, codec: Codec): void {
+  open({ peer, reading, codec, traffic }: SenderOpening): void {
     this.#peer = peer;
     this.#codec = codec;
+    this.#traffic = traffic;
     this.#outbound = new Outbound({
       codec,
       limits: this.#host.limits,
-      traffic: this.#traffic,
+      traffic,
       sentBytes: this.#greetingBytes,
       now: this.#host.time,
       peerWindowBytes: reading.windowBytes,

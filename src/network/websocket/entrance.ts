@@ -5,11 +5,11 @@ import type { Hub } from '../framed/hub.js';
 import { Listener } from '../framed/listen.js';
 import type { ListenOptions } from '../framed/listen-options.js';
 import type { Reception } from '../framed/reception.js';
-import { TlsEntrance } from '../framed/tls-entrance.js';
 import type { NetworkWiring } from '../wiring.js';
 import { HttpEntrance, type Upgrade } from './http-entrance.js';
 import { socketOptions } from './socket-options.js';
 import { codecOf, SUBPROTOCOLS } from './subprotocols.js';
+import { TlsEntrance } from './tls-entrance.js';
 import { type LinkBounds, WebSocketLink } from './web-socket-link.js';
 
 export interface EntranceParts {
@@ -20,9 +20,6 @@ export interface EntranceParts {
   /** Payloads of what comes in through listeners stay encoded. */
   readonly relay: boolean;
 }
-
-/** What a dialler that speaks plaintext HTTP understands; nobody else is answered. */
-const USE_TLS = 'HTTP/1.1 426 Upgrade Required\r\nupgrade: TLS/1.3\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /** Where WebSockets come in: a listener's sockets become HTTP, and HTTP becomes links. */
 export class Entrance {
@@ -51,7 +48,7 @@ export class Entrance {
       gate,
       counters,
       log,
-      secure: tls && new TlsEntrance({ tls, log, counters, protocol: 'http/1.1', answer: plaintextAnswer }),
+      secure: tls && new TlsEntrance({ tls, log, counters }),
       now: () => hub.awake.exact,
       enter: (arrival) => http.enter(arrival),
     });
@@ -79,7 +76,3 @@ const upgraderOf = ({ limits }: LinkBounds) =>
     WebSocket: WebSocketLink,
     handleProtocols: (offered) => [...offered].find((name) => SUBPROTOCOLS.has(name)) ?? false,
   });
-
-/** What begins like an HTTP request is answered as one. */
-const plaintextAnswer = (bytes: Buffer): string | undefined =>
-  /^[A-Z]{1,7}( |$)/.test(bytes.toString('latin1', 0, 8)) ? USE_TLS : undefined;

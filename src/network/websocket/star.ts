@@ -47,7 +47,7 @@ export class Star implements Topology {
    * @returns the connection that one of this node would replace
    * @throws NetworkError NAME_IN_USE
    */
-  placeFor(node: NodeId): Connection | undefined {
+  placeFor({ node }: Pick<Greeting, 'node'>): Connection | undefined {
     const present = this.#connections.get(node);
     if (node === this.#self || (present !== undefined && present === this.#upstream)) {
       throw new NetworkError('NAME_IN_USE', `the name ${node} is in use here`);
@@ -65,7 +65,8 @@ export class Star implements Topology {
     const peer = connection.open(greeting);
     this.#connections.set(peer.node, connection);
     this.#peers.set(peer.node, peer);
-    this.#hub.open(connection, peer);
+    this.#hub.opened(connection);
+    this.#hub.emit({ type: 'connected', peer });
   }
 
   /** The same, for the node that this one has dialled. */

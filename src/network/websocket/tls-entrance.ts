@@ -2,21 +2,20 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { ListenTls } from '../credentials.js';
-import type { Arrival } from './arrival.js';
-import { clientHelloBytes } from './client-hello.js';
-import type { FramedCounters } from './counters.js';
-import { readFirstBytes } from './first-bytes.js';
-import type { Security } from './listen.js';
+import type { Arrival } from '../framed/arrival.js';
+import { clientHelloBytes } from '../framed/client-hello.js';
+import type { FramedCounters } from '../framed/counters.js';
+import { readFirstBytes } from '../framed/first-bytes.js';
+import type { Security } from '../framed/listen.js';
 
 export interface TlsEntranceParts {
   readonly tls: ListenTls;
   readonly log: Log;
   readonly counters: FramedCounters;
-  /** What is spoken over TLS. */
-  readonly protocol: string;
-  /** What to answer who begins with these bytes, which are no TLS. @default nothing */
-  answer?(bytes: Buffer): string | undefined;
 }
+
+/** What a dialler that speaks plaintext HTTP understands; nobody else is answered. */
+const USE_TLS = 'HTTP/1.1 426 Upgrade Required\r\nupgrade: TLS/1.3\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /** Puts TLS 1.3 over accepted sockets, each with the certificate that is current when it comes. */
 export class TlsEntrance implements Security {
@@ -58,11 +57,11 @@ export class TlsEntrance implements Security {
   }
 
   #secure(arrival: Arrival, secured: () => void): void {
-    const { counters, protocol } = this.#parts;
+    const { counters } = this.#parts;
     const stream = new TLSSocket(arrival.tcp, {
       isServer: true,
       secureContext: this.#context,
-      ALPNProtocols: [protocol],
+      ALPNProtocols: ['http/1.1'],
     });
     arrival.stream = stream;
     // For as long as it lives: an error that nobody listens for would end the process.
@@ -79,9 +78,8 @@ export class TlsEntrance implements Security {
 
   #refuse(arrival: Arrival, bytes: Buffer): void {
     this.#parts.counters.plaintextRefused += 1;
-    const answer = this.#parts.answer?.(bytes);
-    if (answer === undefined) arrival.drop();
-    else arrival.tcp.end(answer, () => arrival.drop());
+    if (isHttp(bytes)) arrival.tcp.end(USE_TLS, () => arrival.drop());
+    else arrival.drop();
   }
 }
 
@@ -93,5 +91,8 @@ function contextOf(tls: ListenTls): SecureContext {
     throw new NetworkError('INVALID_OPTION', `the certificate cannot be used: ${(cause as Error).message}`, { cause });
   }
 }
+
+/** Whether these bytes, which are no TLS, may be the beginning of an HTTP request. */
+const isHttp = (bytes: Buffer): boolean => /^[A-Z]{1,7}( |$)/.test(bytes.toString('latin1', 0, 8));
 
 function ignore(): void {}
