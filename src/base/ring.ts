@@ -16,6 +16,11 @@ export class Ring<T> {
     return this.#length;
   }
 
+  /** The first item; undefined if there is none. */
+  get head(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** The size of the first item; 0 if there is none. */
   get headSize(): number {
     return this.#length === 0 ? 0 : (this.#sizes[this.#head] as number);

@@ -1,4 +1,5 @@
 import type { NetworkError } from '../base/errors.js';
+import type { CodecName } from './codec-name.js';
 import type { NetworkMessage } from './message.js';
 
 /** Bounds of what a decoder accepts. Every one has a row in docs/limits.md. */
@@ -25,6 +26,8 @@ export interface EncodedMessage {
   readonly data: string | Uint8Array;
   /** Bytes on the wire. */
   readonly bytes: number;
+  /** Bytes that count for the peer's limit of a frame: with the payload as large as it will be there. */
+  readonly inflatedBytes: number;
 }
 
 export type Frame = string | Uint8Array;
@@ -40,6 +43,15 @@ export function joinedBytes(frame: Frame, parts: readonly EncodedMessage[]): num
   return bytes;
 }
 
+/** How a frame is to be read. */
+export interface FrameReading {
+  readonly limits: DecodeLimits;
+  /** Payloads stay RawPayload. */
+  readonly lazy: boolean;
+  /** Payloads may be compressed. */
+  readonly deflates: boolean;
+}
+
 export interface InvalidMessage {
   /** INVALID_MESSAGE, naming the field and its rule. */
   readonly error: NetworkError;
@@ -53,9 +65,11 @@ export interface DecodedFrame {
   readonly invalid: readonly InvalidMessage[];
 }
 
-/** Bytes ⇄ messages, pure and bounded. Siblings: json-codec, msgpack-codec. */
+/** Bytes ⇄ messages, pure and bounded. All of them: codecs.ts. */
 export interface Codec {
-  readonly name: 'json' | 'msgpack';
+  readonly name: CodecName;
+  /** The same without compression, itself if it has none: for strangers, who could have us inflate much for little. */
+  readonly plain: Codec;
   /** Whether frames are bytes (a binary WebSocket frame) or text. */
   readonly binary: boolean;
   /** @throws NetworkError SERIALIZATION if the payload cannot be written (cycle, bigint, function, too deep) */

@@ -1,5 +1,6 @@
 import { NetworkError } from '../base/errors.js';
 import { ANYONE, EVERYONE, MESSAGE_ID, NODE_NAME, TYPE_NAME } from '../base/names.js';
+import { isDeflatable } from './deflate.js';
 import { visible } from './escape.js';
 import { MESSAGE_KINDS, type NetworkMessage, PRIORITIES, PROTOCOL_VERSION } from './message.js';
 
@@ -74,6 +75,18 @@ export function guardPayload(kind: unknown, payload: unknown): NetworkError | un
   if (path === undefined) return undefined;
   const shown = visible(path, MAX_SHOWN);
   return new NetworkError('INVALID_MESSAGE', `${shown}: a ${kind} message may not hold a key of this name`);
+}
+
+/**
+ * Whether a message may have a compressed payload, in its field `deflate`.
+ *
+ * @param agreed the two ends of the connection have agreed on a codec that compresses
+ */
+export function guardDeflate({ kind, payload }: NetworkMessage, agreed: boolean): NetworkError | undefined {
+  if (!agreed) return new NetworkError('INVALID_MESSAGE', 'deflate: this connection has not agreed on compression');
+  if (payload !== undefined) return new NetworkError('INVALID_MESSAGE', 'deflate: there is a payload beside it');
+  if (isDeflatable(kind)) return undefined;
+  return new NetworkError('INVALID_MESSAGE', `deflate: a ${kind} message is never compressed`);
 }
 
 /** The path of the first forbidden key. Recursion is bounded by the decoder's limit on depth. */

@@ -1,5 +1,6 @@
 import { NetworkError, toNetworkError } from '../base/errors.js';
 import type { Codec, DecodedFrame, DecodeLimits, EncodedMessage, Frame } from './codec.js';
+import { deflate, isDeflatable, MIN_DEFLATED_BYTES } from './deflate.js';
 import { JsonFrameReader } from './json-frame.js';
 import type { NetworkMessage } from './message.js';
 import { BYTES_FORM, inspectPayload, wireForm } from './payload-form.js';
@@ -28,48 +29,76 @@ const KNOWN: string[] = new Array(64).fill('');
 const BEYOND_ASCII = /[^\x20-\x7e]/g;
 
 const PAYLOAD_KEY = ',"payload":';
+/** As long as the other, so that the size uncompressed is the same whichever it is. */
+const DEFLATE_KEY = ',"deflate":';
 
 const MIDDLES: (Middle | undefined)[] = new Array(64).fill(undefined);
 
 /** JSON text; the default. A relayed JSON payload is spliced in unparsed. */
-export const jsonCodec: Codec = {
-  name: 'json',
-  binary: false,
+export const jsonCodec: Codec = jsonCodecOf('json');
+/** The same, with compressed payloads in base64. */
+export const jsonDeflateCodec: Codec = jsonCodecOf('json+deflate');
 
-  encode(message: NetworkMessage): EncodedMessage {
-    const { re, ttl, priority, component, payload } = message;
-    let text = `{"v":1,"id":${quoted(message.id)}${middleOf(message)}`;
-    if (re !== undefined) text += `,"re":${quoted(re)}`;
-    if (ttl !== undefined) text += `,"ttl":${integer(ttl)}`;
-    if (priority !== undefined) text += `,"priority":${quoted(priority)}`;
-    if (component !== undefined) text += `,"component":${quoted(component)}`;
-    if (payload === undefined) return { data: `${text}}`, bytes: text.length + 1 };
-    const encoded = payloadText(payload);
-    // The envelope is ASCII. To measure the whole would copy it once more.
-    const bytes = text.length + PAYLOAD_KEY.length + 1 + Buffer.byteLength(encoded);
-    return { data: `${text}${PAYLOAD_KEY}${encoded}}`, bytes };
-  },
+function jsonCodecOf(name: 'json' | 'json+deflate'): Codec {
+  const deflates = name === 'json+deflate';
+  return {
+    name,
+    binary: false,
 
-  join(parts: readonly EncodedMessage[]): Frame {
-    const [first] = checkedBatch(parts);
-    if (parts.length === 1) return (first as EncodedMessage).data;
-    let text = `[${(first as EncodedMessage).data}`;
-    for (let i = 1; i < parts.length; i += 1) text += `,${(parts[i] as EncodedMessage).data}`;
-    return `${text}]`;
-  },
+    get plain() {
+      return jsonCodec;
+    },
 
-  decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame {
-    try {
-      return new JsonFrameReader(frame, limits, options?.lazy === true).read();
-    } catch (error) {
-      throw toNetworkError(error, 'DESERIALIZATION');
-    }
-  },
-};
+    encode: (message) => encode(message, deflates),
+    join,
+
+    decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame {
+      try {
+        return new JsonFrameReader(frame, { limits, deflates, lazy: options?.lazy === true }).read();
+      } catch (error) {
+        throw toNetworkError(error, 'DESERIALIZATION');
+      }
+    },
+  };
+}
+
+function encode(message: NetworkMessage, deflates: boolean): EncodedMessage {
+  const { re, ttl, priority, component, payload } = message;
+  let text = `{"v":1,"id":${quoted(message.id)}${middleOf(message)}`;
+  if (re !== undefined) text += `,"re":${quoted(re)}`;
+  if (ttl !== undefined) text += `,"ttl":${integer(ttl)}`;
+  if (priority !== undefined) text += `,"priority":${quoted(priority)}`;
+  if (component !== undefined) text += `,"component":${quoted(component)}`;
+  if (payload === undefined) return { data: `${text}}`, bytes: text.length + 1, inflatedBytes: text.length + 1 };
+  const encoded = payloadText(payload);
+  const size = Buffer.byteLength(encoded);
+  // The envelope is ASCII. To measure the whole would copy it once more.
+  const bytes = text.length + PAYLOAD_KEY.length + 1 + size;
+  if (deflates && size >= MIN_DEFLATED_BYTES && isDeflatable(message.kind)) {
+    const base64 = deflatedText(payload, encoded);
+    const saved = size - base64.length - 2;
+    if (saved > 0) return { data: `${text}${DEFLATE_KEY}"${base64}"}`, bytes: bytes - saved, inflatedBytes: bytes };
+  }
+  return { data: `${text}${PAYLOAD_KEY}${encoded}}`, bytes, inflatedBytes: bytes };
+}
+
+function join(parts: readonly EncodedMessage[]): Frame {
+  const [first] = checkedBatch(parts);
+  if (parts.length === 1) return (first as EncodedMessage).data;
+  let text = `[${(first as EncodedMessage).data}`;
+  for (let i = 1; i < parts.length; i += 1) text += `,${(parts[i] as EncodedMessage).data}`;
+  return `${text}]`;
+}
+
+/** Mostly compressed here; a payload that is handed on as it came may be compressed already. */
+function deflatedText(payload: unknown, encoded: string): string {
+  const arrived = payload instanceof RawPayload && payload.encoding === 'json' ? payload.deflated : undefined;
+  return arrived === undefined ? deflate(encoded).toString('base64') : String(arrived);
+}
 
 function payloadText(payload: unknown): string {
   if (payload instanceof RawPayload) {
-    return payload.codec === 'json' ? String(payload.encoded) : payloadText(payload.value());
+    return payload.encoding === 'json' ? String(payload.encoded) : payloadText(payload.value());
   }
   const form = inspectPayload(payload) & BYTES_FORM ? wireForm(payload, 'json') : payload;
   const text = JSON.stringify(form) as string | undefined;

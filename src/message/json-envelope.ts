@@ -16,6 +16,7 @@ const TTL = literal(',"ttl":');
 const PRIORITY = literal(',"priority":"');
 const COMPONENT = literal(',"component":"');
 const PAYLOAD = literal(',"payload":');
+const DEFLATE = literal(',"deflate":"');
 
 const QUOTE = 0x22;
 const STAR = 0x2a;
@@ -110,6 +111,9 @@ export function readEnvelope(cursor: EnvelopeCursor, at: number): ReceivedMessag
   if (!cursor.isUsual || !isConsistent(kind, re, priority)) return undefined;
   return { v: PROTOCOL_VERSION, id, kind, type, from, to, ts, re, ttl, priority, component, payload: undefined };
 }
+
+/** After an envelope without a payload: whether a compressed one follows, at whose first character the cursor then is. */
+export const skipDeflate = (cursor: EnvelopeCursor): boolean => skip(cursor, DEFLATE);
 
 const isConsistent = (kind: MessageKind, re: string | undefined, priority: Priority | undefined): boolean =>
   KINDS.has(kind) &&

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { messageOf, NetworkError } from '../base/errors.js';
-import type { DecodedFrame, DecodeLimits, Frame, InvalidMessage } from './codec.js';
-import { guardEnvelope, guardPayload } from './guard.js';
-import { type EnvelopeCursor, envelopeCursor, readEnvelope } from './json-envelope.js';
+import type { DecodedFrame, DecodeLimits, Frame, FrameReading, InvalidMessage } from './codec.js';
+import { Inflater, isDeflatable } from './deflate.js';
+import { guardDeflate, guardEnvelope, guardPayload, shownValue } from './guard.js';
+import { fromBase64, inflatedText } from './json-deflate.js';
+import { type EnvelopeCursor, envelopeCursor, readEnvelope, skipDeflate } from './json-envelope.js';
 import { JsonPayload, parsePayload } from './json-payload.js';
 import { skipSpace, unexpected } from './json-token.js';
 import type { NetworkMessage } from './message.js';
@@ -14,6 +16,9 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const COMMA = 0x2c;
+const QUOTE = 0x22;
+/** Around a text. */
+const QUOTES = 2;
 
 /**
  * Texts cut out of a frame of up to this many bytes share its memory; of a larger one they are copies, so that one
@@ -28,15 +33,18 @@ export class JsonFrameReader implements DecodedFrame {
   readonly #bytes: Buffer;
   readonly #limits: DecodeLimits;
   readonly #lazy: boolean;
+  /** Undefined where nothing may be compressed. */
+  readonly #inflater: Inflater | undefined;
   readonly #scan: JsonScan;
   readonly #envelopes: EnvelopeCursor;
   /** One character per byte. Only what is known to be ASCII is cut out of it. */
   readonly #characters: string | undefined;
 
-  constructor(frame: Frame, limits: DecodeLimits, lazy: boolean) {
+  constructor(frame: Frame, { limits, lazy, deflates }: FrameReading) {
     this.#bytes = bytesOfFrame(frame, limits.maxFrameBytes);
     this.#limits = limits;
     this.#lazy = lazy;
+    this.#inflater = deflates ? new Inflater(this.#bytes.length, limits.maxFrameBytes) : undefined;
     this.#scan = jsonScan(this.#bytes, limits);
     const isShared = this.#bytes.length <= MAX_SHARED_BYTES;
     this.#characters = isShared ? this.#bytes.toString('latin1') : undefined;
@@ -75,7 +83,7 @@ export class JsonFrameReader implements DecodedFrame {
     if (message === undefined) return this.#anyMessage(at);
     const cursor = envelopes.at;
     if (!envelopes.hasPayload) {
-      if (this.#bytes[cursor] !== CLOSE_OBJECT) return this.#anyMessage(at);
+      if (this.#bytes[cursor] !== CLOSE_OBJECT) return this.#compressed(message, at);
       this.messages.push(message);
       return cursor + 1;
     }
@@ -85,6 +93,20 @@ export class JsonFrameReader implements DecodedFrame {
     if (this.#bytes[end] !== CLOSE_OBJECT) return this.#anyMessage(at);
     this.#deliver(message, this.#text(start, end));
     return end + 1;
+  }
+
+  /** The rest of a message that may end in a compressed payload. */
+  #compressed(message: ReceivedMessage, at: number): number {
+    const inflater = this.#inflater;
+    if (!inflater || !isDeflatable(message.kind) || !skipDeflate(this.#envelopes)) return this.#anyMessage(at);
+    const start = this.#envelopes.at;
+    const end = this.#bytes.indexOf(QUOTE, start);
+    if (end < 0 || this.#bytes[end + 1] !== CLOSE_OBJECT) return this.#anyMessage(at);
+    const base64 = this.#ascii(start, end);
+    const deflated = fromBase64(base64);
+    if (deflated === undefined) return this.#anyMessage(at);
+    this.#deliver(message, this.#inflated(inflater, base64, deflated), base64);
+    return end + 2;
   }
 
   /** The long way: for a message that is not written as netmgr writes it, or that breaks a rule. */
@@ -99,17 +121,38 @@ export class JsonFrameReader implements DecodedFrame {
       return end;
     }
     const message = assemble(parsed as NetworkMessage);
-    if (isLast) this.#deliver(message, this.#text(payloadStart, payloadEnd));
+    const { deflate } = parsed as { readonly deflate?: unknown };
+    if (deflate !== undefined) this.#anyCompressed(message, deflate);
+    else if (isLast) this.#deliver(message, this.#text(payloadStart, payloadEnd));
     else if (message.payload === undefined) this.messages.push(message);
     else this.#deliver(message, JSON.stringify(message.payload));
     return end;
   }
 
-  #deliver(message: ReceivedMessage, text: string): void {
+  #anyCompressed(message: ReceivedMessage, deflate: unknown): void {
+    const inflater = this.#inflater;
+    const error = guardDeflate(message, inflater !== undefined);
+    const deflated = typeof deflate === 'string' ? fromBase64(deflate) : undefined;
+    if (error === undefined && inflater && deflated) {
+      this.#deliver(message, this.#inflated(inflater, deflate as string, deflated), deflate as string);
+      return;
+    }
+    const refused = `deflate: ${shownValue(deflate)} is not padded base64`;
+    this.invalid.push({ error: error ?? new NetworkError('INVALID_MESSAGE', refused), id: message.id });
+  }
+
+  /** The text of a payload that was compressed. */
+  #inflated(inflater: Inflater, base64: string, deflated: Buffer): string {
+    const inflated = inflater.inflate(deflated, base64.length + QUOTES);
+    return inflatedText(inflated, this.#limits, this.#scan.seen);
+  }
+
+  /** @param deflated base64 of the compressed form in which the text came, if it did */
+  #deliver(message: ReceivedMessage, text: string, deflated?: string): void {
     const { marked } = this.#scan.seen;
     const keep = this.#lazy && message.kind !== 'control' && message.kind !== 'heartbeat';
     if (keep && !marked) {
-      message.payload = new JsonPayload(text, marked);
+      message.payload = new JsonPayload(text, marked, deflated);
       this.messages.push(message);
       return;
     }
@@ -120,7 +163,7 @@ export class JsonFrameReader implements DecodedFrame {
       return;
     }
     // What the scan cannot see, bytes, is read even to be handed on: the next one would hold broken ones against us.
-    if (keep) message.payload = new JsonPayload(text, marked);
+    if (keep) message.payload = new JsonPayload(text, marked, deflated);
     const error = guardPayload(message.kind, message.payload);
     if (error) this.invalid.push({ error, id: message.id });
     else this.messages.push(message);

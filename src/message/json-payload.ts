@@ -5,16 +5,21 @@ import { RawPayload } from './raw-payload.js';
 
 /** A payload that is still JSON text, known to be well-formed. */
 export class JsonPayload extends RawPayload {
-  readonly codec = 'json';
+  readonly encoding = 'json';
   readonly encoded: string;
+  readonly deflated: string | undefined;
   readonly #marked: boolean;
   #decoded = false;
   #value: unknown = undefined;
 
-  /** @param marked whether the text may hold bytes, `{"$b64":"…"}` */
-  constructor(encoded: string, marked: boolean) {
+  /**
+   * @param marked whether the text may hold bytes, `{"$b64":"…"}`
+   * @param deflated base64 of the compressed form in which it came; undefined if it came as it is
+   */
+  constructor(encoded: string, marked: boolean, deflated: string | undefined) {
     super();
     this.encoded = encoded;
+    this.deflated = deflated;
     this.#marked = marked;
   }
 

@@ -1,56 +1,100 @@
 import { NetworkError, toNetworkError } from '../base/errors.js';
 import type { Codec, DecodedFrame, DecodeLimits, EncodedMessage, Frame } from './codec.js';
+import { deflate, isDeflatable, MIN_DEFLATED_BYTES } from './deflate.js';
 import type { NetworkMessage } from './message.js';
 import { MsgpackFrameReader } from './msgpack-frame.js';
-import { MsgpackWriter } from './msgpack-writer.js';
+import { bytesSize, MsgpackWriter } from './msgpack-writer.js';
 import { EXOTIC_FORM, inspectPayload, wireForm } from './payload-form.js';
 import { RawPayload } from './raw-payload.js';
 import { checkedBatch } from './received.js';
 
 const writer = new MsgpackWriter();
 
+/** `payload` or `deflate`, with the header of a text: as long as each other. */
+const PAYLOAD_KEY_BYTES = 8;
+
 /** MessagePack. A relayed msgpack payload is spliced in unparsed. */
-export const msgpackCodec: Codec = {
-  name: 'msgpack',
-  binary: true,
+export const msgpackCodec: Codec = msgpackCodecOf('msgpack');
+/** The same, with compressed payloads. */
+export const msgpackDeflateCodec: Codec = msgpackCodecOf('msgpack+deflate');
 
-  encode(message: NetworkMessage): EncodedMessage {
-    // Before anything is written: user code may run here, and it may encode messages of its own.
-    const payload = encodable(message.payload);
-    writeEnvelope(message);
-    if (payload instanceof RawPayload) writer.encoded(payload.encoded as Uint8Array);
-    else if (payload !== undefined) writer.value(payload);
-    const data = writer.take();
-    return { data, bytes: data.length };
-  },
+function msgpackCodecOf(name: 'msgpack' | 'msgpack+deflate'): Codec {
+  const deflates = name === 'msgpack+deflate';
+  return {
+    name,
+    binary: true,
 
-  join(parts: readonly EncodedMessage[]): Frame {
-    checkedBatch(parts);
-    if (parts.length === 1) return (parts[0] as EncodedMessage).data;
-    writer.reset();
-    writer.list(parts.length);
-    for (const part of parts) writer.encoded(part.data as Uint8Array);
-    return writer.take();
-  },
+    get plain() {
+      return msgpackCodec;
+    },
 
-  decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame {
-    if (typeof frame === 'string') throw new NetworkError('DESERIALIZATION', 'not MessagePack: a text');
-    try {
-      return new MsgpackFrameReader(frame, limits, options?.lazy === true).read();
-    } catch (error) {
-      throw toNetworkError(error, 'DESERIALIZATION');
-    }
-  },
-};
+    encode: (message) => encode(message, deflates),
+    join,
+
+    decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame {
+      if (typeof frame === 'string') throw new NetworkError('DESERIALIZATION', 'not MessagePack: a text');
+      try {
+        return new MsgpackFrameReader(frame, { limits, deflates, lazy: options?.lazy === true }).read();
+      } catch (error) {
+        throw toNetworkError(error, 'DESERIALIZATION');
+      }
+    },
+  };
+}
+
+function encode(message: NetworkMessage, deflates: boolean): EncodedMessage {
+  // Before anything is written: user code may run here, and it may encode messages of its own.
+  const payload = encodable(message.payload);
+  writeEnvelope(message);
+  const start = writer.size;
+  if (payload !== undefined) writePayload(payload);
+  const saved = deflates && isDeflatable(message.kind) ? compress(payload, start) : 0;
+  const data = writer.take();
+  return { data, bytes: data.length, inflatedBytes: data.length + saved };
+}
+
+function writePayload(payload: unknown): void {
+  writer.text('payload');
+  if (payload instanceof RawPayload) writer.encoded(payload.encoded as Uint8Array);
+  else writer.value(payload);
+}
+
+/**
+ * Puts the compressed payload in the place of the one that was written from `start` on, if it is smaller.
+ *
+ * @returns how many bytes that saves
+ */
+function compress(payload: unknown, start: number): number {
+  const size = writer.size - start - PAYLOAD_KEY_BYTES;
+  if (size < MIN_DEFLATED_BYTES) return 0;
+  // A payload that is handed on as it came may be compressed already.
+  const arrived = payload instanceof RawPayload ? payload.deflated : undefined;
+  const deflated = (arrived as Uint8Array | undefined) ?? deflate(writer.since(start + PAYLOAD_KEY_BYTES));
+  const saved = size - bytesSize(deflated);
+  if (saved <= 0) return 0;
+  writer.backTo(start);
+  writer.text('deflate');
+  writer.bytes(deflated);
+  return saved;
+}
+
+function join(parts: readonly EncodedMessage[]): Frame {
+  checkedBatch(parts);
+  if (parts.length === 1) return (parts[0] as EncodedMessage).data;
+  writer.reset();
+  writer.list(parts.length);
+  for (const part of parts) writer.encoded(part.data as Uint8Array);
+  return writer.take();
+}
 
 /** The payload as the writer can take it: spliced, or made of plain objects and bytes. */
 function encodable(payload: unknown): unknown {
   if (payload === undefined) return undefined;
-  if (payload instanceof RawPayload) return payload.codec === 'msgpack' ? payload : encodable(payload.value());
+  if (payload instanceof RawPayload) return payload.encoding === 'msgpack' ? payload : encodable(payload.value());
   return inspectPayload(payload) & EXOTIC_FORM ? wireForm(payload, 'msgpack') : payload;
 }
 
-/** The fields in the documented order; with a payload, its key comes last and its value is still to be written. */
+/** The fields in the documented order; a payload, which comes last, is still to be written. */
 function writeEnvelope(message: NetworkMessage): void {
   const { to, re, ttl, priority, component, payload } = message;
   let size = 6;
@@ -68,7 +112,6 @@ function writeEnvelope(message: NetworkMessage): void {
   if (ttl !== undefined) writeNumber('ttl', ttl);
   if (priority !== undefined) writeText('priority', priority);
   if (component !== undefined) writeText('component', component);
-  if (payload !== undefined) writer.text('payload');
 }
 
 function writeText(key: string, value: string): void {

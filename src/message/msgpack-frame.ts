@@ -1,10 +1,12 @@
 import { NetworkError } from '../base/errors.js';
-import type { DecodedFrame, DecodeLimits, InvalidMessage } from './codec.js';
-import { guardEnvelope, guardPayload } from './guard.js';
+import type { DecodedFrame, DecodeLimits, FrameReading, InvalidMessage } from './codec.js';
+import { Inflater } from './deflate.js';
+import { guardDeflate, guardEnvelope, guardPayload, shownValue } from './guard.js';
 import type { NetworkMessage } from './message.js';
 import { type Findings, MsgpackPayload, unpacked } from './msgpack-payload.js';
 import { MsgpackScanner } from './msgpack-scan.js';
-import { assemble, bytesOfFrame, idOf } from './received.js';
+import { bytesSize } from './msgpack-writer.js';
+import { assemble, bytesOfFrame, idOf, type ReceivedMessage } from './received.js';
 import type { ScannedMessage } from './scan.js';
 
 const NIL = 0xc0;
@@ -22,12 +24,15 @@ export class MsgpackFrameReader implements DecodedFrame {
   readonly #bytes: Buffer;
   readonly #limits: DecodeLimits;
   readonly #lazy: boolean;
+  /** Undefined where nothing may be compressed. */
+  readonly #inflater: Inflater | undefined;
   readonly #scanner: MsgpackScanner;
 
-  constructor(frame: Uint8Array, limits: DecodeLimits, lazy: boolean) {
+  constructor(frame: Uint8Array, { limits, lazy, deflates }: FrameReading) {
     this.#bytes = bytesOfFrame(frame, limits.maxFrameBytes);
     this.#limits = limits;
     this.#lazy = lazy;
+    this.#inflater = deflates ? new Inflater(this.#bytes.length, limits.maxFrameBytes) : undefined;
     this.#scanner = new MsgpackScanner(this.#bytes, limits);
   }
 
@@ -70,20 +75,35 @@ export class MsgpackFrameReader implements DecodedFrame {
       return;
     }
     const message = assemble(candidate as NetworkMessage);
-    if (this.#lazy && member.payloadStart >= 0) {
-      const raw = this.#payload(member);
-      const isOurs = message.kind === 'control' || message.kind === 'heartbeat';
-      message.payload = isOurs ? raw.value() : raw;
-    }
-    const forbidden = guardPayload(message.kind, message.payload);
+    const { deflate } = candidate as { readonly deflate?: unknown };
+    const refused = deflate === undefined ? this.#read(message, member) : this.#inflate(message, deflate);
+    const forbidden = refused ?? guardPayload(message.kind, message.payload);
     if (forbidden) this.invalid.push({ error: forbidden, id: message.id });
     else this.messages.push(message);
   }
 
-  #payload(member: Member): MsgpackPayload {
+  #read(message: ReceivedMessage, member: Member): undefined {
+    if (!this.#lazy || member.payloadStart < 0) return;
     const part = this.#bytes.subarray(member.payloadStart, member.payloadEnd);
-    const isSmall = part.length * MAX_HELD_RATIO < this.#bytes.buffer.byteLength;
-    return new MsgpackPayload(isSmall ? Buffer.from(part) : part, member);
+    const raw = new MsgpackPayload(unshared(part), member);
+    const isOurs = message.kind === 'control' || message.kind === 'heartbeat';
+    message.payload = isOurs ? raw.value() : raw;
+  }
+
+  #inflate(message: ReceivedMessage, deflate: unknown): NetworkError | undefined {
+    const inflater = this.#inflater;
+    const error = guardDeflate(message, inflater !== undefined);
+    if (error !== undefined || inflater === undefined) return error;
+    if (!(deflate instanceof Uint8Array)) {
+      return new NetworkError('INVALID_MESSAGE', `deflate: ${shownValue(deflate)} is not bytes`);
+    }
+    const inflated = inflater.inflate(deflate, bytesSize(deflate));
+    const scanner = new MsgpackScanner(inflated, this.#limits);
+    const end = scanner.scanValue(0);
+    if (end < inflated.length) throw scanner.broken(end, 'more than the payload');
+    const raw = new MsgpackPayload(unshared(inflated), scanner, deflate);
+    message.payload = this.#lazy ? raw : raw.value();
+    return undefined;
   }
 
   /** A list of the messages, each with nil for a payload that comes last: it is not looked into. */
@@ -100,6 +120,10 @@ export class MsgpackFrameReader implements DecodedFrame {
     return list;
   }
 }
+
+/** Without the memory of a buffer that is much larger. */
+const unshared = (part: Buffer): Buffer =>
+  part.length * MAX_HELD_RATIO < part.buffer.byteLength ? Buffer.from(part) : part;
 
 const all = (members: readonly Member[]): Findings => ({
   hasProto: members.some(({ hasProto }) => hasProto),

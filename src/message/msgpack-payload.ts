@@ -17,16 +17,19 @@ export interface Findings {
 
 /** A payload that is still MessagePack, known to be well-formed and within the limits. */
 export class MsgpackPayload extends RawPayload {
-  readonly codec = 'msgpack';
+  readonly encoding = 'msgpack';
   readonly encoded: Uint8Array;
+  readonly deflated: Uint8Array | undefined;
   readonly #hasProto: boolean;
   readonly #hasBytes: boolean;
   #decoded = false;
   #value: unknown = undefined;
 
-  constructor(encoded: Uint8Array, { hasProto, hasBytes }: Findings) {
+  /** @param deflated the compressed form in which it came; undefined if it came as it is */
+  constructor(encoded: Uint8Array, { hasProto, hasBytes }: Findings, deflated?: Uint8Array) {
     super();
     this.encoded = encoded;
+    this.deflated = deflated;
     this.#hasProto = hasProto;
     this.#hasBytes = hasBytes;
   }

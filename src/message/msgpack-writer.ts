@@ -4,6 +4,9 @@ const MAX_KEPT_BYTES = 1024 * 1024;
 /** Below this many characters a loop is faster than a call of the native encoder. */
 const SHORT_TEXT = 48;
 
+/** How many bytes of MessagePack so many bytes take, with their header. */
+export const bytesSize = ({ length }: Uint8Array): number => length + (length < 0x100 ? 2 : length < 0x10000 ? 3 : 5);
+
 /** Writes MessagePack: JSON values and bytes, nothing else. Used for one message after another. */
 export class MsgpackWriter {
   #bytes: Buffer = Buffer.allocUnsafeSlow(START_BYTES);
@@ -20,6 +23,21 @@ export class MsgpackWriter {
   /** Forgets what was written since the last `take`. */
   reset(): void {
     this.#at = 0;
+  }
+
+  /** How much was written. */
+  get size(): number {
+    return this.#at;
+  }
+
+  /** What was written from there on, until something else is written. */
+  since(size: number): Uint8Array {
+    return this.#bytes.subarray(size, this.#at);
+  }
+
+  /** Forgets what was written from there on. */
+  backTo(size: number): void {
+    this.#at = size;
   }
 
   map(size: number): void {

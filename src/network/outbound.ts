@@ -101,7 +101,7 @@ export class Outbound {
   }
 
   push(priority: Priority, message: EncodedMessage): 'queued' | 'BACKPRESSURE' | 'TOO_LARGE' {
-    if (message.bytes > this.#maxFrameBytes) return 'TOO_LARGE';
+    if (message.inflatedBytes > this.#maxFrameBytes) return 'TOO_LARGE';
     const queued = this.queuedBytes;
     if (queued > 0 && queued + message.bytes > this.#limits.maxQueuedBytes) return 'BACKPRESSURE';
     this.#queue ??= new WeightedFairQueue<EncodedMessage>();
@@ -113,7 +113,7 @@ export class Outbound {
   direct(messages: readonly EncodedMessage[], now: number): Frame | undefined {
     if (!this.open || !this.empty) return undefined;
     let bytes = messages.length === 1 ? 0 : FRAME_BYTES + messages.length * JOIN_BYTES;
-    for (const message of messages) bytes += message.bytes;
+    for (const message of messages) bytes += message.inflatedBytes;
     return bytes > this.#maxFrameBytes ? undefined : this.#join(messages, now);
   }
 
@@ -123,13 +123,17 @@ export class Outbound {
     if (queue === undefined || !this.open) return undefined;
     const first = queue.pop();
     if (first === undefined) return undefined;
-    const maxBytes = Math.min(this.#maxFrameBytes, this.#limits.maxBatchBytes) - FRAME_BYTES;
+    const maxBytes = this.#limits.maxBatchBytes - FRAME_BYTES;
+    const maxInflatedBytes = this.#maxFrameBytes - FRAME_BYTES;
     const batch = [first];
     let bytes = first.bytes + JOIN_BYTES;
-    while (queue.length > 0 && batch.length < this.#limits.maxBatch) {
-      bytes += queue.peekSize() + JOIN_BYTES;
-      if (bytes > maxBytes) break;
-      batch.push(queue.pop() as EncodedMessage);
+    let inflatedBytes = first.inflatedBytes + JOIN_BYTES;
+    for (let next = queue.peek(); next !== undefined && batch.length < this.#limits.maxBatch; next = queue.peek()) {
+      bytes += next.bytes + JOIN_BYTES;
+      inflatedBytes += next.inflatedBytes + JOIN_BYTES;
+      if (bytes > maxBytes || inflatedBytes > maxInflatedBytes) break;
+      queue.pop();
+      batch.push(next);
     }
     return this.#join(batch, now);
   }

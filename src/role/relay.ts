@@ -272,4 +272,4 @@ const idleError = ({ node, role }: Peer): NetworkError =>
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;
 
 /** Of the payload, which the envelope of at most a few hundred bytes comes on top of. */
-const sizeOf = ({ payload }: NetworkMessage): number => (payload instanceof RawPayload ? payload.encoded.length : 0);
+const sizeOf = ({ payload }: NetworkMessage): number => (payload instanceof RawPayload ? payload.size : 0);

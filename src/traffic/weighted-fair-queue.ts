@@ -54,9 +54,9 @@ export class WeightedFairQueue<T> {
     this.#bytes += charged;
   }
 
-  /** The size of what `pop` gives next; 0 if there is nothing. */
-  peekSize(): number {
-    return this.#next()?.headSize ?? 0;
+  /** What `pop` gives next; undefined if there is nothing. */
+  peek(): T | undefined {
+    return this.#next()?.head;
   }
 
   pop(): T | undefined {

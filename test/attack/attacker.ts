@@ -5,11 +5,11 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { chance, integer, type Random, seededRandom } from '../../src/base/random.js';
-import { jsonCodec } from '../../src/message/json-codec.js';
+import type { Codec } from '../../src/message/codec.js';
+import { CODECS } from '../../src/message/codecs.js';
 import type { NetworkMessage } from '../../src/message/message.js';
-import { msgpackCodec } from '../../src/message/msgpack-codec.js';
 import { helloPayload } from '../network/websocket-nodes.js';
-import { type CodecName, Mutator } from './mutator.js';
+import { Mutator } from './mutator.js';
 
 export interface Target {
   readonly url: string;
@@ -38,7 +38,7 @@ const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, R
 class Lane {
   readonly #url: string;
   readonly #random: Random;
-  readonly #codec: CodecName;
+  readonly #codec: Codec;
   readonly #self: string;
   readonly #localAddress: string;
   readonly #mutator: Mutator;
@@ -50,7 +50,7 @@ class Lane {
   constructor({ url, seed }: Target, index: number) {
     this.#url = url;
     this.#random = seededRandom(`${seed} lane ${index}`);
-    this.#codec = index % 2 === 0 ? 'json' : 'msgpack';
+    this.#codec = [...CODECS.values()][index % CODECS.size] as Codec;
     this.#self = `evil-${index}`;
     this.#localAddress = process.platform === 'linux' ? `127.0.0.${2 + index}` : '127.0.0.1';
     this.#mutator = new Mutator(this.#random.fork('frames'), this.#codec, this.#self);
@@ -66,7 +66,7 @@ class Lane {
     while (this.#frames.length > 0) {
       const socket = await this.#connected();
       if (socket.readyState === WebSocket.OPEN) {
-        socket.send(this.#frames.pop() as Buffer, { binary: this.#codec === 'msgpack' });
+        socket.send(this.#frames.pop() as Buffer, { binary: this.#codec.binary });
         this.#left -= 1;
       }
       await rest();
@@ -82,7 +82,7 @@ class Lane {
     const present = this.#socket;
     if (present?.readyState === WebSocket.OPEN && this.#left > 0) return present;
     present?.terminate();
-    const subprotocol = `netmgr.v1.${this.#codec}`;
+    const subprotocol = `netmgr.v1.${this.#codec.name}`;
     const socket = new WebSocket(this.#url, [subprotocol], {
       localAddress: this.#localAddress,
       perMessageDeflate: false,
@@ -106,8 +106,7 @@ class Lane {
     const payload = helloPayload({ instance: `of-${this.#self}` });
     const hello: NetworkMessage = { v: 1, id: 'h-1', kind: 'control', type: 'hello', from: this.#self, ts: 1, payload };
 
-    const codec = this.#codec === 'json' ? jsonCodec : msgpackCodec;
-    socket.send(codec.join([codec.encode(hello)]));
+    socket.send(this.#codec.join([this.#codec.encode(hello)]));
     await Promise.race([once(socket, 'message'), once(socket, 'close')]);
   }
 }

@@ -1,11 +1,10 @@
 import { Packr } from 'msgpackr';
 import { chance, integer, pick, type Random } from '../../src/base/random.js';
-import { jsonCodec } from '../../src/message/json-codec.js';
+import type { Codec } from '../../src/message/codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
-import { msgpackCodec } from '../../src/message/msgpack-codec.js';
+import { DeflateMutator } from './deflate-mutator.js';
 import { frameBuffer, validMessage } from './valid-message.js';
 
-export type CodecName = 'json' | 'msgpack';
 type Fields = Record<string, unknown>;
 
 const packr = new Packr({ useRecords: false, largeBigIntToString: false, moreTypes: false });
@@ -98,12 +97,15 @@ const ODD_BYTES: readonly (readonly number[])[] = [
 /** Frames that are nearly right, without end: the same seed gives the same ones. */
 export class Mutator {
   readonly #random: Random;
-  readonly #codec: CodecName;
+  readonly #codec: Codec;
+  /** Undefined where nothing is compressed. */
+  readonly #deflate: DeflateMutator | undefined;
   readonly #self: string;
 
-  constructor(random: Random, codec: CodecName, self: string) {
+  constructor(random: Random, codec: Codec, self: string) {
     this.#random = random;
     this.#codec = codec;
+    this.#deflate = codec.plain === codec ? undefined : new DeflateMutator(random.fork('deflate'), codec);
     this.#self = self;
   }
 
@@ -114,6 +116,7 @@ export class Mutator {
 
   #single(): Buffer {
     const message = validMessage(this.#random, this.#self);
+    if (this.#deflate && chance(this.#random, 0.4)) return this.#compressed(this.#deflate, message);
     if (chance(this.#random, 0.1)) return this.#encode(message);
     if (chance(this.#random, 0.5)) return this.#write(this.#wrongField(fieldsOf(message)));
     let frame = this.#encode(message);
@@ -122,12 +125,18 @@ export class Mutator {
     return frame;
   }
 
+  #compressed(deflate: DeflateMutator, message: NetworkMessage): Buffer {
+    const fields = fieldsOf({ ...message, payload: undefined });
+    const frame = this.#write({ ...fields, deflate: deflate.next(message, (bytes) => this.#mutate(bytes)) });
+    return chance(this.#random, 0.9) ? frame : this.#mutate(frame);
+  }
+
   /** A batch of everything: valid, broken, and sometimes thousands. */
   #batch(): Buffer {
     const count = chance(this.#random, 0.02) ? 4000 + integer(this.#random, 200) : integer(this.#random, 12);
     const shared = this.#single();
     const parts = Array.from({ length: count }, () => (count > 100 ? shared : this.#single()));
-    if (this.#codec === 'json') return Buffer.from(`[${parts.map((part) => part.toString('utf8')).join()}]`);
+    if (!this.#codec.binary) return Buffer.from(`[${parts.map((part) => part.toString('utf8')).join()}]`);
     return Buffer.concat([Buffer.from([0xdc, count >> 8, count & 255]), ...parts]);
   }
 
@@ -147,9 +156,9 @@ export class Mutator {
           Buffer.from(Array.from({ length: 1 + integer(this.#random, 6) }, () => integer(this.#random, 256))),
         );
       default:
-        return this.#codec === 'json'
-          ? this.#swapToken(frame)
-          : this.#splice(frame, Buffer.from(pick(this.#random, ODD_BYTES) ?? []));
+        return this.#codec.binary
+          ? this.#splice(frame, Buffer.from(pick(this.#random, ODD_BYTES) ?? []))
+          : this.#swapToken(frame);
     }
   }
 
@@ -187,7 +196,7 @@ export class Mutator {
 
   #deepen(frame: Buffer): Buffer {
     const depth = pick(this.#random, DEPTHS) ?? 1;
-    if (this.#codec === 'msgpack') return this.#splice(frame, Buffer.alloc(depth, 0x91));
+    if (this.#codec.binary) return this.#splice(frame, Buffer.alloc(depth, 0x91));
     const open = chance(this.#random, 0.5) ? '[' : '{"a":';
     const close = open === '[' ? ']' : '}';
     const nested = `${open.repeat(depth)}0${close.repeat(depth)}`;
@@ -213,13 +222,12 @@ export class Mutator {
   }
 
   #encode(message: NetworkMessage): Buffer {
-    const codec = this.#codec === 'json' ? jsonCodec : msgpackCodec;
-    return frameBuffer(codec.join([codec.encode(message)]));
+    return frameBuffer(this.#codec.join([this.#codec.encode(message)]));
   }
 
   /** What the codec itself would refuse to write. */
   #write(fields: Fields): Buffer {
-    return this.#codec === 'json' ? Buffer.from(JSON.stringify(fields)) : Buffer.from(packr.pack(fields));
+    return this.#codec.binary ? Buffer.from(packr.pack(fields)) : Buffer.from(JSON.stringify(fields));
   }
 }
 

@@ -20,6 +20,7 @@ test('whatever goes in and out: the order is that of a plain queue, and so is th
         }
         for (let i = 0; i < shifts; i += 1) {
           assert.equal(ring.headSize, plain[0]?.size ?? 0);
+          assert.equal(ring.head, plain[0]?.item);
           assert.equal(ring.shift(), plain.shift()?.item);
         }
         assert.equal(ring.length, plain.length);

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { jsonCodec } from '../../src/message/json-codec.js';
+import { jsonCodec, jsonDeflateCodec } from '../../src/message/json-codec.js';
 import { MESSAGE_KINDS, type NetworkMessage, PRIORITIES, PROTOCOL_VERSION } from '../../src/message/message.js';
-import { msgpackCodec } from '../../src/message/msgpack-codec.js';
+import { msgpackCodec, msgpackDeflateCodec } from '../../src/message/msgpack-codec.js';
 
-export const CODECS = [jsonCodec, msgpackCodec] as const;
+export const CODECS = [jsonCodec, msgpackCodec, jsonDeflateCodec, msgpackDeflateCodec] as const;
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -23,6 +23,10 @@ const text = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
   fc.string({ minLength: 200, maxLength: 400 }),
+  // Worth compressing.
+  fc
+    .tuple(fc.string({ minLength: 3, maxLength: 9 }), fc.integer({ min: 300, max: 600 }))
+    .map(([part, n]) => part.repeat(n)),
   fc.constantFrom('$b64', 'b64"', '\\', '"', 'payload', '\u2028', '😀'),
 );
 const key = fc.oneof(

@@ -9,7 +9,11 @@ import {
   type OutboundOptions,
 } from '../../src/network/outbound.js';
 
-const message = (bytes: number, mark = 'x'): EncodedMessage => ({ data: mark.repeat(bytes), bytes });
+const message = (bytes: number, mark = 'x', inflatedBytes = bytes): EncodedMessage => ({
+  data: mark.repeat(bytes),
+  bytes,
+  inflatedBytes,
+});
 
 const traffic = () => ({ messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 });
 
@@ -84,6 +88,17 @@ test('no frame is larger than the peer takes', () => {
   }
   assert.equal(messages, 13);
   assert.equal(make({}, { peerMaxFrameBytes: 5000 }).direct([message(2500), message(2500)], 0), undefined);
+});
+
+test('no frame inflates to more than the peer takes', () => {
+  const outbound = make({}, { peerMaxFrameBytes: 5000 });
+  assert.equal(outbound.push('normal', message(20, 'x', 5001)), 'TOO_LARGE');
+  assert.equal(outbound.direct([message(20, 'x', 2500), message(20, 'x', 2500)], 0), undefined);
+  for (const mark of ['a', 'b', 'c', 'd', 'e']) outbound.push('normal', message(20, mark, 2000));
+  outbound.push('normal', message(20, 'f', 5000));
+  const frames = [1, 2, 3, 4].map(() => partsOf(outbound.pull(0)).map((part) => part[0]));
+  assert.deepEqual(frames, [['a', 'b'], ['c', 'd'], ['e'], ['f']]);
+  assert.equal(outbound.queuedBytes, 0);
 });
 
 test('the window pauses dispatch until the peer acknowledges, whichever side asks for the smaller one', () => {

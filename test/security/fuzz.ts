@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { after, before } from 'node:test';
 import { ERROR_CODES } from '../../src/base/errors.js';
 import { chance, integer, pick, type Random, seededRandom } from '../../src/base/random.js';
+import { jsonCodec } from '../../src/message/json-codec.js';
 import { DeviceKey } from '../../src/security/devices/device-key.js';
 import { Mutator } from '../attack/mutator.js';
 import { heapAfterCollection } from '../attack/replay.js';
@@ -73,7 +74,7 @@ class Fuzzer {
     this.#random = seededRandom(seed);
     this.#address = attackersAddress(index);
     this.#self = `evil-${index}`;
-    this.#mutator = new Mutator(this.#random.fork('frames'), 'json', this.#self);
+    this.#mutator = new Mutator(this.#random.fork('frames'), jsonCodec, this.#self);
     this.#clientHello = clientHello;
   }
 

@@ -106,14 +106,14 @@ test('inside a priority it is first in, first out, through growing and shrinking
   assert.equal(queue.bytes, 0);
 });
 
-test('peekSize is the size of what comes next', () => {
+test('peek is what comes next', () => {
   const queue = new WeightedFairQueue<string>();
-  assert.equal(queue.peekSize(), 0);
+  assert.equal(queue.peek(), undefined);
   queue.push('low', 10, 'small');
   queue.push('critical', 800, 'large');
-  assert.equal(queue.peekSize(), 10);
+  assert.equal(queue.peek(), 'small');
   assert.equal(queue.pop(), 'small');
-  assert.equal(queue.peekSize(), 800);
+  assert.equal(queue.peek(), 'large');
   assert.equal(queue.length, 1);
   assert.equal(queue.pop(), 'large');
 });
@@ -209,7 +209,7 @@ test('clear drops everything', () => {
   const queue = new WeightedFairQueue<number>();
   for (let i = 0; i < 100; i += 1) queue.push('high', 10, i);
   queue.clear();
-  assert.deepEqual([queue.length, queue.bytes, queue.pop(), queue.peekSize()], [0, 0, undefined, 0]);
+  assert.deepEqual([queue.length, queue.bytes, queue.pop(), queue.peek()], [0, 0, undefined, undefined]);
   queue.push('low', 5, 1);
   assert.equal(queue.pop(), 1);
 });

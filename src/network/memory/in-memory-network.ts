@@ -5,8 +5,6 @@ import type { NodeId } from '../../base/names.js';
 import type { Random } from '../../base/random.js';
 import { NodeClock } from '../../base/virtual-clock.js';
 import { type Codec, DEFAULT_DECODE_LIMITS, type DecodeLimits, type Frame } from '../../message/codec.js';
-import { jsonCodec } from '../../message/json-codec.js';
-import { msgpackCodec } from '../../message/msgpack-codec.js';
 import { Stamp } from '../../message/stamp.js';
 import type { Network } from '../network.js';
 import type { NetworkFactory, NetworkWiring } from '../wiring.js';
@@ -20,7 +18,13 @@ import { Hosts, type Program } from './hosts.js';
 import { type Injection, Injections } from './injections.js';
 import { Link } from './link.js';
 import { MemoryNode, type NodeHub } from './node.js';
-import type { InMemoryNetworkOptions, LinkFaults, LinkOptions, NodeOptions } from './options.js';
+import {
+  type InMemoryNetworkOptions,
+  type LinkFaults,
+  type LinkOptions,
+  type NodeOptions,
+  resolveCodec,
+} from './options.js';
 import type { Segment, Weather } from './pipe.js';
 import { RuleDraft, type RuleMatch, Rules } from './rules.js';
 
@@ -67,7 +71,7 @@ export class InMemoryNetwork {
     this.#clock = clock;
     this.#random = random;
     this.#history = new History(clock, options.historySize);
-    this.#codec = options.codec === 'msgpack' ? msgpackCodec : jsonCodec;
+    this.#codec = resolveCodec(options.codec);
     this.#limits = { ...DEFAULT_DECODE_LIMITS, ...options.limits };
     this.#dialTimeoutMs = options.dialTimeoutMs ?? DEFAULT_DIAL_TIMEOUT_MS;
     this.#climate = new Climate(options.faults ?? {});

@@ -2,7 +2,9 @@ import type { Clock } from '../../base/clock.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Random } from '../../base/random.js';
-import type { DecodeLimits } from '../../message/codec.js';
+import type { Codec, DecodeLimits } from '../../message/codec.js';
+import type { CodecName } from '../../message/codec-name.js';
+import { CODECS, codecNamed } from '../../message/codecs.js';
 import { checkLatency, type Latency } from './latency.js';
 
 /** What one direction of a link does to messages. */
@@ -49,7 +51,7 @@ export interface InMemoryNetworkOptions {
   /** Of every link that has none of its own. */
   readonly faults?: Partial<LinkFaults> | undefined;
   /** The codec that every message really goes through. @default 'json' */
-  readonly codec?: 'json' | 'msgpack' | undefined;
+  readonly codec?: CodecName | undefined;
   /** What a receiver accepts. @default DEFAULT_DECODE_LIMITS */
   readonly limits?: Partial<DecodeLimits> | undefined;
   /** How long a dial may take, the handshake included, in milliseconds. @default 2000 */
@@ -94,6 +96,11 @@ export function resolveFaults(faults: Partial<LinkFaults>, below: LinkFaults = C
   }
   if (latency) checkLatency(latency);
   return resolved;
+}
+
+/** @throws NetworkError INVALID_OPTION */
+export function resolveCodec(name: CodecName = 'json'): Codec {
+  return codecNamed(name) ?? refuse('codec', name, `one of ${[...CODECS.keys()].join(', ')}`);
 }
 
 const isRate = (rate: number): boolean => rate >= 0 && rate <= 1;

@@ -126,7 +126,7 @@ export class Session implements Peer, End {
   }
 
   #put(message: NetworkMessage, encoded: EncodedMessage): SendOutcome {
-    if (encoded.bytes > this.#parts.limits.maxFrameBytes) return 'TOO_LARGE';
+    if (encoded.inflatedBytes > this.#parts.limits.maxFrameBytes) return 'TOO_LARGE';
     const { codec, connection, side } = this.#parts;
     const pipe = connection.out(side);
     const { refusal } = pipe;
