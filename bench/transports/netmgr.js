@@ -4,57 +4,55 @@ import { answerTo } from '../message.js';
 /** @param {string} path @returns {Promise<any>} */
 const library = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url).href);
 
-/** @typedef {'json' | 'msgpack'} Codec */
-
 /**
  * A network that listens and one that dials it.
  * @typedef {object} Ends
  * @property {() => { network: any, address: () => string }} listen the address is known once it has started
  * @property {(address: string) => any} dial
+ * @property {boolean} eager whether it dials when it is started, rather than when there is something to send
  */
 
-const ASKING = 'asking';
-const ANSWERING = 'answering';
+const ASKING = { self: 'asking' };
+const ANSWERING = { self: 'answering' };
 const HOST = '127.0.0.1';
 
-/** @type {Record<string, (codec: Codec) => Promise<Ends>>} */
+/** @type {Record<string, (codec: string) => Promise<Ends>>} */
 const NETWORKS = {
   websocket: async (codec) => {
     const { WebSocketNetwork, LoopbackAuthenticator } = await library('index.js');
-    const wiringOf = await wiring();
+    const { wiringOf } = await library('network/wiring.js');
     return {
       listen: () => {
         const authenticator = new LoopbackAuthenticator();
-        const listen = [{ name: 'tcp', host: HOST, port: 0, authenticator }];
-        const network = new WebSocketNetwork(wiringOf(ANSWERING), { listen });
+        const network = new WebSocketNetwork(wiringOf(ANSWERING), {
+          listen: [{ name: 'tcp', host: HOST, port: 0, authenticator }],
+        });
         return { network, address: () => `ws://${HOST}:${network.boundAddresses.get('tcp').port}` };
       },
       dial: (address) => new WebSocketNetwork(wiringOf(ASKING), { dial: { address, codec } }),
+      eager: true,
+    };
+  },
+  tcp: async (codec) => {
+    const { TcpNetwork } = await library('index.js');
+    return {
+      listen: () => {
+        const network = new TcpNetwork(ANSWERING, { listen: [{ host: HOST, port: 0 }], codecs: [codec] });
+        return { network, address: () => `${HOST}:${network.boundAddresses.get('tcp').port}` };
+      },
+      dial: (address) => new TcpNetwork(ASKING, { addresses: new Map([[ANSWERING.self, address]]), codecs: [codec] }),
+      eager: false,
     };
   },
 };
 
-/** What a role would give to its network. */
-async function wiring() {
-  const { SystemClock, VERSION } = await library('index.js');
-  const { systemRandom } = await library('base/random.js');
-  const { silentLog } = await library('base/log.js');
-  const { Stamp } = await library('message/stamp.js');
-  return (/** @type {string} */ self) => {
-    const clock = new SystemClock();
-    const stamp = new Stamp(self, clock, systemRandom);
-    const known = { self, role: 'collaborator', cluster: undefined, version: VERSION };
-    return { ...known, clock, random: systemRandom, log: silentLog, stamp };
-  };
-}
-
 /**
- * @param {{ network: string, codec: Codec, reliable?: boolean }} options
+ * @param {{ network: string, codec: string, reliable?: boolean }} options
  * @returns {Promise<import('./transport.js').Transport>}
  */
 export async function transport({ network, codec, reliable = false }) {
   const { Endpoint, ReliableNetwork, payloadOf } = await library('index.js');
-  const { listen, dial } = await NETWORKS[network](codec);
+  const { listen, dial, eager } = await NETWORKS[network](codec);
   return {
     answer: async () => {
       const listening = listen();
@@ -69,10 +67,10 @@ export async function transport({ network, codec, reliable = false }) {
         endpoint.onPeer((/** @type {any} */ { type }) => type === 'connected' && resolve(undefined));
       });
       await endpoint.start();
-      await connected;
+      if (eager) await connected;
       const asking = reliable ? new ReliableNetwork(endpoint) : endpoint;
       return {
-        request: async (_, payload) => payloadOf(await asking.request({ type: 'echo', to: ANSWERING, payload })),
+        request: async (_, payload) => payloadOf(await asking.request({ type: 'echo', to: ANSWERING.self, payload })),
         stop: () => asking.stop(),
       };
     },

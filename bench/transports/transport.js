@@ -27,7 +27,10 @@ const ours = (options) => async () => (await import('./netmgr.js')).transport(/*
 /** @type {Record<string, () => Promise<Transport>>} */
 const TRANSPORTS = {
   websocket: ours({ network: 'websocket', codec: 'json' }),
+  tcp: ours({ network: 'tcp', codec: 'json' }),
+  'tcp msgpack': ours({ network: 'tcp', codec: 'msgpack' }),
   'websocket reliable': ours({ network: 'websocket', codec: 'json', reliable: true }),
+  'tcp reliable': ours({ network: 'tcp', codec: 'json', reliable: true }),
   'node:http': () => import('./node-http.js'),
   undici: () => import('./undici.js'),
   'grpc-js': () => import('./grpc-js.js'),
