@@ -19,7 +19,10 @@ export interface CreateCollaboratorOptions extends CommonOptions, JoinOptions {
   readonly counters?: CollaboratorOptions['counters'];
   /** A UNIX socket for operators who ask for this node's own view. @default none */
   readonly socketPath?: string | undefined;
-  readonly codec?: 'json' | 'msgpack' | undefined;
+  /** @default 'json' */
+  readonly codec?: DialOptions['codec'];
+  /** Compresses payloads of 1 KiB and more, if the leader agrees: for slow links. @default false */
+  readonly compression?: DialOptions['compression'];
   /** How long a leader that cannot be reached is dialled again. @default 'forever' */
   readonly retry?: DialOptions['retry'];
 }
@@ -42,7 +45,8 @@ export function prepareCollaborator(options: CreateCollaboratorOptions): Collabo
   const settings = machineOf(options);
   const name = checkName('name', options.name);
   const credentials = credentialsOf(address, options, { node: name, role: 'collaborator' });
-  const dial: DialOptions = { address, credentials, retry: options.retry, codec: options.codec };
+  const { retry, codec, compression } = options;
+  const dial: DialOptions = { address, credentials, retry, codec, compression };
   const listen = socketListener(options.socketPath);
   return new Collaborator({
     ...settings,

@@ -39,6 +39,8 @@ export interface ListenAt {
   readonly authenticator?: Authenticator | undefined;
   /** Behind a TCP proxy that sends a PROXY protocol v2 header with the client's address. @default false */
   readonly proxyProtocol?: boolean | undefined;
+  /** Compresses with those who ask for it. @default true */
+  readonly compression?: boolean | undefined;
 }
 
 /** The name of the TCP port's listener, as `Peer.listener` shows it. */
@@ -121,9 +123,9 @@ function certificateNames(addresses: readonly (string | undefined)[]): readonly 
 }
 
 function tcpListener({ listen = {} }: CreateLeaderOptions, security: LeaderSecurity | undefined): ListenOptions {
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, proxyProtocol } = listen;
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, proxyProtocol, compression } = listen;
   const authenticator = listen.authenticator ?? security?.authenticator ?? new LoopbackAuthenticator();
-  return { name: TCP, host, port, authenticator, proxyProtocol, tls: security?.tls };
+  return { name: TCP, host, port, authenticator, proxyProtocol, compression, tls: security?.tls };
 }
 
 const advertised = ({ advertise }: CreateLeaderOptions, port: number): string | undefined =>

@@ -15,7 +15,10 @@ export interface ConnectOperatorOptions extends CommonOptions, JoinOptions {
   readonly name?: NodeId | undefined;
   /** @default 'operator' */
   readonly role?: 'operator' | 'observer' | undefined;
-  readonly codec?: 'json' | 'msgpack' | undefined;
+  /** @default 'json' */
+  readonly codec?: DialOptions['codec'];
+  /** Compresses payloads of 1 KiB and more, if the leader agrees: for slow links. @default false */
+  readonly compression?: DialOptions['compression'];
   /** @default false: one try */
   readonly retry?: DialOptions['retry'];
 }
@@ -30,7 +33,8 @@ export async function connectOperator(options: ConnectOperatorOptions): Promise<
   const { address, role = 'operator' } = options;
   const name = checkName('name', options.name ?? `operator-${letters(settings.random, 10)}`);
   const credentials = await credentialsFor(options, { node: name, role });
-  const dial: DialOptions = { address, credentials, retry: options.retry ?? false, codec: options.codec };
+  const { retry = false, codec, compression } = options;
+  const dial: DialOptions = { address, credentials, retry, codec, compression };
   const operator = new Operator({
     ...settings,
     name,

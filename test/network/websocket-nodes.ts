@@ -6,12 +6,11 @@ import { silentLog } from '../../src/base/log.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { MessageDraft, NetworkMessage } from '../../src/message/message.js';
 import { Stamp } from '../../src/message/stamp.js';
-import type { Credentials } from '../../src/network/credentials.js';
 import { AwakeTime } from '../../src/network/framed/awake-time.js';
 import { LoopbackAuthenticator } from '../../src/network/loopback-authenticator.js';
 import type { Peer, PeerEvent, SendOutcome } from '../../src/network/network.js';
 import { WebSocketNetwork } from '../../src/network/websocket/network.js';
-import type { WebSocketNetworkOptions } from '../../src/network/websocket/options.js';
+import type { DialOptions, WebSocketNetworkOptions } from '../../src/network/websocket/options.js';
 import type { NetworkWiring } from '../../src/network/wiring.js';
 
 const GIVE_UP_MS = 10_000;
@@ -93,6 +92,8 @@ export class Node {
   }
 }
 
+export type StrangerOptions = ClientOptions & { readonly subprotocol?: string };
+
 /** A cluster of one test, gone at its end. */
 export class Nodes implements AsyncDisposable {
   readonly #nodes: Node[] = [];
@@ -118,13 +119,11 @@ export class Nodes implements AsyncDisposable {
     address: string | number,
     options: Partial<WebSocketNetworkOptions> & {
       wiring?: Partial<NetworkWiring>;
-      codec?: 'json' | 'msgpack';
-      credentials?: Credentials;
-    } = {},
+    } & Pick<DialOptions, 'codec' | 'compression' | 'credentials'> = {},
   ): Promise<Node> {
-    const { wiring, codec, credentials, ...rest } = options;
-    const dial = { address: typeof address === 'number' ? `127.0.0.1:${address}` : address, codec, credentials };
-    const node = this.node(self, { dial, ...rest }, wiring);
+    const { wiring, codec, compression, credentials, ...rest } = options;
+    const text = typeof address === 'number' ? `127.0.0.1:${address}` : address;
+    const node = this.node(self, { dial: { address: text, codec, compression, credentials }, ...rest }, wiring);
     await node.network.start();
     return node;
   }
@@ -135,9 +134,9 @@ export class Nodes implements AsyncDisposable {
     return node;
   }
 
-  webSocket(port: number, options: ClientOptions = {}): WebSocket {
+  webSocket(port: number, { subprotocol = 'netmgr.v1.json', ...options }: StrangerOptions = {}): WebSocket {
     const scheme = options.ca === undefined ? 'ws' : 'wss';
-    const socket = new WebSocket(`${scheme}://127.0.0.1:${port}/`, ['netmgr.v1.json'], {
+    const socket = new WebSocket(`${scheme}://127.0.0.1:${port}/`, [subprotocol], {
       perMessageDeflate: false,
       ...options,
     });
@@ -147,14 +146,14 @@ export class Nodes implements AsyncDisposable {
   }
 
   /** A hand-made peer that has said hello and was welcomed. */
-  async stranger(self: string, port: number, options: ClientOptions = {}): Promise<Stranger> {
+  async stranger(self: string, port: number, options: StrangerOptions = {}): Promise<Stranger> {
     const stranger = await this.guest(self, port, options);
     await until(() => stranger.messages.some(({ type }) => type === 'welcome'), 'the welcome');
     return stranger;
   }
 
   /** A hand-made peer that has said hello. */
-  async guest(self: string, port: number, options: ClientOptions = {}): Promise<Stranger> {
+  async guest(self: string, port: number, options: StrangerOptions = {}): Promise<Stranger> {
     const stranger = new Stranger(this.webSocket(port, options), self);
     await once(stranger.socket, 'open');
     stranger.say({ kind: 'control', type: 'hello', payload: helloPayload() });

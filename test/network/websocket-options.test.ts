@@ -139,6 +139,15 @@ const WRONG: readonly { options: WebSocketNetworkOptions; names: RegExp }[] = [
   { options: { listen: [{ name: 'a', host: '::', port: 65_536, authenticator }] }, names: /listen\[0\]\.port .*65536/ },
   { options: { listen: [{ name: '', host: '::', port: 0, authenticator }] }, names: /listen\[0\]\.name/ },
   {
+    options: { listen: [{ name: 'a', path: '/s', authenticator, compression: 'gzip' as never }] },
+    names: /listen\[0\]\.compression must be true or false, not "gzip"/,
+  },
+  {
+    options: { dial: { address: 'h', compression: 1 as never } },
+    names: /dial\.compression must be true or false, not 1/,
+  },
+  { options: { dial: { address: 'h', codec: 'json+deflate' as never } }, names: /dial\.codec .*"json\+deflate"/ },
+  {
     options: {
       listen: [
         { name: 'a', host: '::', port: 0, authenticator },

@@ -16,7 +16,7 @@ export interface ConnectionHost extends SenderHost, ReceiverHost {
 export interface ConnectionOptions {
   readonly host: ConnectionHost;
   readonly link: FrameLink;
-  /** Of the greeting, and of what follows unless the greeting says otherwise. */
+  /** Of what follows the greeting, unless that says otherwise; in the greeting nothing is compressed. */
   readonly codec: Codec;
   /** For people: `host:port`, or `unix`. */
   readonly address: string;
@@ -35,6 +35,7 @@ export class Connection implements LinkOwner {
   #traffic: Traffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, errors: 0 };
   readonly #host: ConnectionHost;
   readonly #link: FrameLink;
+  readonly #agreed: Codec;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   #greeter: Greeter | undefined;
@@ -48,8 +49,11 @@ export class Connection implements LinkOwner {
     this.listener = options.listener;
     this.#host = host;
     this.#link = link;
-    this.#sender = new Sender({ host, link, codec, traffic: this.#traffic });
-    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec, lazy, traffic: this.#traffic });
+    this.#agreed = codec;
+    // Whoever has not authenticated could have us inflate a thousand times the bytes that we let him send.
+    const { plain } = codec;
+    this.#sender = new Sender({ host, link, codec: plain, traffic: this.#traffic });
+    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec: plain, lazy, traffic: this.#traffic });
     link.link(this);
   }
 
@@ -97,7 +101,7 @@ export class Connection implements LinkOwner {
    * @param known the peer, if it is connected already; what crosses this connection counts as its own
    */
   open(greeting: Greeting, known?: Peer): Peer {
-    const { reading, codec = this.codec } = greeting;
+    const { reading, codec = this.#agreed } = greeting;
     const peer = known ?? this.#peerOf(greeting);
     if (known) this.#traffic = joined(known.traffic, this.#traffic);
     this.#greeter = undefined;

@@ -20,6 +20,6 @@ export interface Greeting {
   readonly version: string;
   readonly greeting: Readonly<Record<string, unknown>>;
   readonly reading: Reading;
-  /** What both sides write from now on. @default that of the greeting */
+  /** What both sides write from now on. @default what the connection was opened with */
   readonly codec?: Codec | undefined;
 }

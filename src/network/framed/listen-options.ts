@@ -16,6 +16,8 @@ export interface TcpListenOptions {
    * TLS follows, which it needs. Only the proxy may be able to reach the port. @default false
    */
   readonly proxyProtocol?: boolean | undefined;
+  /** Compresses with those who ask for it: docs/decisions/compression.md. @default true */
+  readonly compression?: boolean | undefined;
 }
 
 export interface UnixListenOptions {
@@ -23,6 +25,8 @@ export interface UnixListenOptions {
   /** Absolute, at most 107 bytes. */
   readonly path: string;
   readonly authenticator: Authenticator;
+  /** Compresses with those who ask for it. @default true */
+  readonly compression?: boolean | undefined;
 }
 
 /** Where a listener really listens. */

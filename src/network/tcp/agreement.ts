@@ -6,12 +6,17 @@ import { jsonCodec } from '../../message/json-codec.js';
 import type { CodecAgreement } from '../framed/accept.js';
 import type { Welcome } from '../framed/hello.js';
 
-/** Of what a dialler offers, the first that is among these. Who offers nothing speaks JSON. */
+/**
+ * Of what a dialler offers, the first that is among these, or is one of them with compression. Who offers nothing speaks
+ * JSON.
+ */
 export const agreementOn =
   (codecs: readonly string[]): CodecAgreement =>
   (offered = [jsonCodec.name]) => {
-    const codec = codecNamed(offered.find((name) => codecs.includes(name)) ?? '');
-    if (codec) return codec;
+    for (const name of offered) {
+      const codec = codecNamed(name);
+      if (codec && (codecs.includes(name) || codecs.includes(codec.plain.name))) return codec;
+    }
     throw new NetworkError(
       'VERSION_MISMATCH',
       `this node speaks ${codecs.join(', ')}; it was offered ${offered.join(', ')}`,

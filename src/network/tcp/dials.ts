@@ -193,6 +193,6 @@ export class Dials {
 
 /** The message as it was when it was sent: its payload may have been changed since. */
 function again({ encoded }: PendingMessage, codec: Codec, limits: DecodeLimits): NetworkMessage | undefined {
-  const own = { ...limits, maxFrameBytes: encoded.bytes };
+  const own = { ...limits, maxFrameBytes: encoded.inflatedBytes };
   return codec.decode(codec.join([encoded]), own, { lazy: true }).messages[0];
 }

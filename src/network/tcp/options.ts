@@ -21,7 +21,11 @@ export interface TcpNetworkOptions {
    * @default none
    */
   readonly addresses?: ReadonlyMap<NodeId, string> | undefined;
-  /** The names of the codecs that this node speaks, the one that it likes best first. @default ['msgpack', 'json'] */
+  /**
+   * The names of the codecs that this node speaks, the one that it likes best first. Who dials asks for compression by
+   * `msgpack+deflate` or `json+deflate`; who is dialled compresses in what it speaks if it is asked to.
+   * @default ['msgpack', 'json']
+   */
   readonly codecs?: readonly string[] | undefined;
   /** Whether it may listen in plaintext where other hosts can reach it. @default false */
   readonly plaintext?: boolean | undefined;

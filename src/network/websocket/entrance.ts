@@ -6,9 +6,9 @@ import { Listener } from '../framed/listen.js';
 import type { ListenOptions } from '../framed/listen-options.js';
 import type { Reception } from '../framed/reception.js';
 import type { NetworkWiring } from '../wiring.js';
-import { HttpEntrance, type Upgrade } from './http-entrance.js';
+import { HttpEntrance } from './http-entrance.js';
 import { socketOptions } from './socket-options.js';
-import { codecOf, SUBPROTOCOLS } from './subprotocols.js';
+import { codecOf, PLAIN_SUBPROTOCOLS, SUBPROTOCOLS } from './subprotocols.js';
 import { TlsEntrance } from './tls-entrance.js';
 import { type LinkBounds, WebSocketLink } from './web-socket-link.js';
 
@@ -24,11 +24,9 @@ export interface EntranceParts {
 /** Where WebSockets come in: a listener's sockets become HTTP, and HTTP becomes links. */
 export class Entrance {
   readonly #parts: EntranceParts;
-  readonly #upgrader: ReturnType<typeof upgraderOf>;
 
   constructor(parts: EntranceParts) {
     this.#parts = parts;
-    this.#upgrader = upgraderOf(parts.bounds);
   }
 
   listener(options: ListenOptions): Listener {
@@ -37,11 +35,16 @@ export class Entrance {
     const { counters, limits } = bounds;
     const { log } = wiring;
     const tls = 'path' in options ? undefined : options.tls;
+    const codecs = options.compression === false ? PLAIN_SUBPROTOCOLS : SUBPROTOCOLS;
+    const subprotocols = new Set(codecs.keys());
+    const upgrader = upgraderOf(bounds, subprotocols);
     const http = new HttpEntrance({
       gate,
       counters,
       maxHeaderBytes: limits.maxUnauthenticatedBytes,
-      upgrade: (upgrade) => this.#upgrade(upgrade, options),
+      subprotocols,
+      upgrade: ({ request, head, arrival }) =>
+        upgrader.handleUpgrade(request, arrival.stream, head, (link) => this.#accepted(link, arrival, options)),
     });
     return new Listener({
       options,
@@ -54,10 +57,6 @@ export class Entrance {
     });
   }
 
-  #upgrade({ request, head, arrival }: Upgrade, options: ListenOptions): void {
-    this.#upgrader.handleUpgrade(request, arrival.stream, head, (link) => this.#accepted(link, arrival, options));
-  }
-
   #accepted(link: WebSocketLink, arrival: Arrival, { name: listener, authenticator }: ListenOptions): void {
     const { hub, bounds, reception, relay: lazy } = this.#parts;
     const { address, ip, stream: raw } = arrival;
@@ -68,11 +67,11 @@ export class Entrance {
   }
 }
 
-const upgraderOf = ({ limits }: LinkBounds) =>
+const upgraderOf = ({ limits }: LinkBounds, subprotocols: ReadonlySet<string>) =>
   new WebSocketServer<typeof WebSocketLink>({
     ...socketOptions(limits),
     noServer: true,
     clientTracking: false,
     WebSocket: WebSocketLink,
-    handleProtocols: (offered) => [...offered].find((name) => SUBPROTOCOLS.has(name)) ?? false,
+    handleProtocols: (offered) => [...offered].find((name) => subprotocols.has(name)) ?? false,
   });

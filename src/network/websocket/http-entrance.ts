@@ -5,12 +5,13 @@ import type { Arrival } from '../framed/arrival.js';
 import { isTls } from '../framed/client-hello.js';
 import type { Gate } from '../framed/gate.js';
 import type { WebSocketCounters } from './counters.js';
-import { SUBPROTOCOLS } from './subprotocols.js';
 
 export interface HttpEntranceParts {
   readonly gate: Gate;
   readonly counters: WebSocketCounters;
   readonly maxHeaderBytes: number;
+  /** Those that are spoken here. */
+  readonly subprotocols: ReadonlySet<string>;
   /** Makes a WebSocket of a request that may become one. */
   upgrade(upgrade: Upgrade): void;
 }
@@ -31,12 +32,13 @@ interface Refusal {
 const REFUSALS = {
   origin: { status: '403 Forbidden', code: 'NOT_ALLOWED', text: 'netmgr does not serve web pages.' },
   path: { status: '404 Not Found', code: 'CONNECTION_FAILED', text: 'netmgr serves the path / only.' },
-  subprotocol: {
-    status: '426 Upgrade Required',
-    code: 'VERSION_MISMATCH',
-    text: `This node speaks ${[...SUBPROTOCOLS.keys()].join(', ')}.`,
-  },
 } as const satisfies Record<string, Refusal>;
+
+const subprotocolRefusal = (spoken: ReadonlySet<string>): Refusal => ({
+  status: '426 Upgrade Required',
+  code: 'VERSION_MISMATCH',
+  text: `This node speaks ${[...spoken].join(', ')}.`,
+});
 
 /** For a dialler that speaks TLS where there is none: what is no TLS tells it. */
 const NO_TLS = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
@@ -68,7 +70,7 @@ export class HttpEntrance {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { gate, upgrade } = this.#parts;
+    const { gate, subprotocols, upgrade } = this.#parts;
     const arrival = this.#arrivals.get(socket);
     if (arrival === undefined || !gate.has(arrival)) return;
     const offered = request.headers['sec-websocket-protocol'];
@@ -77,8 +79,8 @@ export class HttpEntrance {
       this.#refuseUpgrade(socket, REFUSALS.origin);
     } else if (request.url !== '/') {
       this.#refuseUpgrade(socket, REFUSALS.path);
-    } else if (offered !== undefined && !offered.split(',').some((name) => SUBPROTOCOLS.has(name.trim()))) {
-      this.#refuseUpgrade(socket, REFUSALS.subprotocol);
+    } else if (offered !== undefined && !offered.split(',').some((name) => subprotocols.has(name.trim()))) {
+      this.#refuseUpgrade(socket, subprotocolRefusal(subprotocols));
     } else {
       gate.watch(arrival);
       upgrade({ request, head, arrival });

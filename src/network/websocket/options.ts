@@ -1,4 +1,5 @@
 import { NetworkError } from '../../base/errors.js';
+import type { CodecName, Encoding } from '../../message/codec-name.js';
 import { type Address, isSocketPath, parseAddress } from '../address.js';
 import type { Credentials } from '../credentials.js';
 import { check, DEFAULT_FRAMED_LIMITS, type FramedLimits, resolveLimits } from '../framed/limits.js';
@@ -25,7 +26,13 @@ export interface DialOptions {
    */
   readonly retry?: 'forever' | { readonly forMs: number } | false | undefined;
   /** @default 'json' */
-  readonly codec?: 'json' | 'msgpack' | undefined;
+  readonly codec?: Encoding | undefined;
+  /**
+   * Payloads of 1 KiB and more are compressed, both ways, if the listener agrees: for slow links. It costs more time
+   * than a fast one saves, and secrets should not share a payload with what others may choose:
+   * docs/decisions/compression.md. @default false
+   */
+  readonly compression?: boolean | undefined;
   /**
    * With them the dial is TLS 1.3: the address is `wss://HOST:PORT` or `HOST:PORT`. Without them it is plaintext.
    * @default none
@@ -59,7 +66,8 @@ export interface ResolvedDial {
   readonly dialTimeoutMs: number;
   /** Infinity: forever; 0: only once. */
   readonly retryForMs: number;
-  readonly codec: 'json' | 'msgpack';
+  /** Those that the dialler would speak, the best first. */
+  readonly codecs: readonly CodecName[];
   /** With them the dial is TLS. */
   readonly credentials: Credentials | undefined;
 }
@@ -71,6 +79,7 @@ export function resolveOptions(options: WebSocketNetworkOptions): ResolvedOption
   for (const [index, item] of listen.entries()) {
     check(item.name !== '' && !names.has(item.name), `listen[${index}].name must be unique and not empty`, item.name);
     names.add(item.name);
+    checkCompression(`listen[${index}]`, item.compression);
     if ('path' in item) check(isSocketPath(item.path), `listen[${index}].path must be absolute`, item.path);
     else checkTcp(item, `listen[${index}]`);
   }
@@ -93,11 +102,21 @@ function resolveDial(dial: DialOptions): ResolvedDial {
   const retryForMs = retry === 'forever' ? Number.POSITIVE_INFINITY : retry === false ? 0 : retry.forMs;
   const { credentials } = dial;
   const dialTimeoutMs = dial.dialTimeoutMs ?? (credentials ? 5_000 : 2_000);
-  const codec = dial.codec ?? 'json';
   check(dialTimeoutMs > 0, 'dial.dialTimeoutMs must be more than 0', dialTimeoutMs);
   check(retryForMs >= 0, 'dial.retry.forMs must be 0 or more', retryForMs);
+  return { address: dialledAddress(dial), dialTimeoutMs, retryForMs, codecs: codecsOf(dial), credentials };
+}
+
+/** Who asks for compression can do without it. */
+function codecsOf({ codec = 'json', compression = false }: DialOptions): readonly CodecName[] {
   check(codec === 'json' || codec === 'msgpack', 'dial.codec must be json or msgpack', codec);
-  return { address: dialledAddress(dial), dialTimeoutMs, retryForMs, codec, credentials };
+  checkCompression('dial', compression);
+  return compression ? [`${codec}+deflate`, codec] : [codec];
+}
+
+function checkCompression(path: string, compression: boolean | undefined): void {
+  const valid = compression === undefined || typeof compression === 'boolean';
+  check(valid, `${path}.compression must be true or false`, compression);
 }
 
 /** Whether it is TLS is told by the credentials; a scheme must not say otherwise. */

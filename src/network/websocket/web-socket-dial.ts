@@ -57,7 +57,7 @@ export class WebSocketDial {
     const { dial, bounds } = this.#parts;
     const address = formatAddress(dial.address);
     const options = { ...socketOptions(bounds.limits), createConnection };
-    const link = new WebSocketLink(urlOf(dial.address), [subprotocolOf(dial.codec)], options);
+    const link = new WebSocketLink(urlOf(dial.address), dial.codecs.map(subprotocolOf), options);
     link.track(bounds);
     signal.addEventListener('abort', () => link.terminate(), { once: true });
     let raw: Socket | undefined;

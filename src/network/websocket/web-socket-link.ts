@@ -105,7 +105,7 @@ function onMessage(this: WebSocket, data: unknown, binary: boolean): void {
 const misfit = (codec: Codec | undefined, binary: boolean): NetworkError =>
   new NetworkError(
     'DESERIALIZATION',
-    `${subprotocolOf(codec?.name ?? '')} has no ${binary ? 'binary' : 'text'} frames`,
+    `${subprotocolOf(codec?.name ?? 'json')} has no ${binary ? 'binary' : 'text'} frames`,
   );
 
 function onPing(this: WebSocket, data: Buffer): void {
