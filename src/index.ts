@@ -7,6 +7,8 @@ export {
   NetworkRetryExhaustedError,
   NetworkTimeoutError,
   summaryOf,
+  type Work,
+  workOf,
 } from './base/errors.js';
 export type { Log } from './base/log.js';
 export type { NodeId, Role } from './base/names.js';

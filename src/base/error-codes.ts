@@ -1,5 +1,4 @@
-/** Every way in which netmgr can fail: one closed set. */
-export type ErrorCode =
+export type ConnectionCode =
   | 'CONNECTION_FAILED'
   | 'CLOSED'
   | 'UNREACHABLE'
@@ -15,28 +14,31 @@ export type ErrorCode =
   | 'CIRCUIT_OPEN'
   | 'CANCELLED'
   | 'STOPPED'
-  | 'IO'
+  | 'IO';
+
+export type JoinCode =
   | 'HANDSHAKE_TIMEOUT'
   | 'NAME_IN_USE'
   | 'CLUSTER_MISMATCH'
   | 'VERSION_MISMATCH'
   | 'NOT_ALLOWED'
-  | 'EVICTED'
-  | 'SERIALIZATION'
-  | 'DESERIALIZATION'
-  | 'INVALID_MESSAGE'
-  | 'TOO_LARGE'
-  | 'FLOOD'
+  | 'EVICTED';
+
+export type MessageCode = 'SERIALIZATION' | 'DESERIALIZATION' | 'INVALID_MESSAGE' | 'TOO_LARGE' | 'FLOOD';
+
+export type WorkCode =
   | 'NO_HANDLER'
   | 'NO_TARGET'
   | 'NOT_LEADER'
   | 'INVALID_PAYLOAD'
   | 'HANDLER_FAILED'
   | 'HANDLER_RETRY'
-  | 'OVERLOADED'
-  | 'INVALID_OPTION'
-  | 'ADDRESS_IN_USE'
-  | 'INTERNAL';
+  | 'OVERLOADED';
+
+export type ProgramCode = 'INVALID_OPTION' | 'ADDRESS_IN_USE' | 'INTERNAL';
+
+/** Every way in which netmgr can fail: one closed set. */
+export type ErrorCode = ConnectionCode | JoinCode | MessageCode | WorkCode | ProgramCode;
 
 /**
  * Whether what was asked for was done all the same: `none`, it was not begun; `maybe`, that cannot be known; `begun`, a

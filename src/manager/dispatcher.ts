@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { DeadlineWheel } from '../base/deadline-wheel.js';
 import { type Deferred, deferred, isPromise } from '../base/deferred.js';
-import { messageOf, NetworkError } from '../base/errors.js';
+import { messageOf, NetworkError, NetworkTimeoutError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
@@ -158,8 +158,8 @@ export class Dispatcher implements Workplace {
     this.counters.abandoned += 1;
     this.#end(invocation);
     const error = invocation.ownLimit
-      ? new NetworkError('TIMEOUT', `'${message.type}' on ${this.node} took longer than its limit of ${timeoutMs} ms`)
-      : new NetworkError('TIMEOUT', `${message.from} waits no longer for '${message.type}'`);
+      ? new NetworkTimeoutError(`'${message.type}' on ${this.node} took longer than its limit of ${timeoutMs} ms`)
+      : new NetworkTimeoutError(`${message.from} waits no longer for '${message.type}'`);
     if (invocation.ownLimit) this.#answerError(message, error);
     invocation.abort(error);
   }

@@ -115,7 +115,7 @@ function wrongVersion(version: unknown): NetworkError {
   if (version === undefined) return refuse('v', version, `the protocol version, ${PROTOCOL_VERSION}`);
   return new NetworkError(
     'VERSION_MISMATCH',
-    `v: the peer speaks protocol version ${shownValue(version)}, this node version ${PROTOCOL_VERSION}`,
+    `v: a message of protocol version ${shownValue(version)}, where version ${PROTOCOL_VERSION} is spoken`,
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { DeadlineWheel } from '../base/deadline-wheel.js';
 import { type Deferred, deferred, isPromise } from '../base/deferred.js';
-import { type ErrorCode, messageOf, NetworkError } from '../base/errors.js';
+import { messageOf, NetworkError, NetworkTimeoutError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
@@ -98,18 +98,21 @@ export class Reception implements Counter {
   /** The caller gave up. Only the peer that handed the request to us may say so. */
   cancel(message: NetworkMessage, peer: Peer): void {
     const serving = message.re === undefined ? undefined : this.#running.get(peer.node, message.re);
-    if (serving) this.#giveUp(serving, 'CANCELLED', `${message.from} gave up on '${serving.message.type}'`);
+    if (!serving) return;
+    const text = `${message.from} gave up on '${serving.message.type}'`;
+    this.#giveUp(serving, new NetworkError('CANCELLED', text));
   }
 
   peerLost(peer: NodeId): void {
     for (const serving of this.#running.of(peer)) {
-      this.#giveUp(serving, 'CLOSED', `${peer} was lost while it waited for '${serving.message.type}'`);
+      const text = `${peer} was lost while it waited for '${serving.message.type}'`;
+      this.#giveUp(serving, new NetworkError('CLOSED', text));
     }
   }
 
   expired(serving: Serving): void {
     const { from, type } = serving.message;
-    this.#giveUp(serving, 'TIMEOUT', `${from} waits no longer for '${type}'`);
+    this.#giveUp(serving, new NetworkTimeoutError(`${from} waits no longer for '${type}'`));
   }
 
   /** Takes nothing new, waits at most `graceMs` for what runs, then aborts it and answers CLOSED. */
@@ -195,10 +198,10 @@ export class Reception implements Counter {
     if (!serving.aborted) this.#answerError(message, handlerError(thrown));
   }
 
-  #giveUp(serving: Serving, code: ErrorCode, text: string): void {
+  #giveUp(serving: Serving, error: NetworkError): void {
     this.counters.abandoned += 1;
     this.#wheel.remove(serving);
-    this.#running.abandon(serving, new NetworkError(code, text));
+    this.#running.abandon(serving, error);
   }
 
   #answerError(message: NetworkMessage, error: NetworkError): void {

@@ -256,5 +256,10 @@ function refusal(
     PARTITIONED: `there is a partition between ${self} and ${target}`,
     NODE_FAILED: `${target} has failed, or ${self} has`,
   };
-  return new NetworkError(outcome, texts[outcome], { node: message.to });
+  return new NetworkError(outcome, texts[outcome], { node: message.to, hint: HINTS[outcome] });
 }
+
+const HINTS: { readonly [outcome in SendOutcome]?: string } = {
+  TOO_LARGE: 'The limit is its maxFrameBytes, 1 MiB by default: send a path or an address of what is larger.',
+  NO_ADDRESS: 'Add it to the addresses of the network.',
+};

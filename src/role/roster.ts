@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../base/clock.js';
-import { NetworkError } from '../base/errors.js';
+import { NetworkError, NetworkTimeoutError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
@@ -227,7 +227,7 @@ export class Roster {
       if (now - heardAt <= CLIENT_SILENCE_MS) continue;
       this.#clients.delete(node);
       const silentMs = Math.round(now - heardAt);
-      network.disconnect(node, new NetworkError('TIMEOUT', `nothing was heard of ${node} for ${silentMs} ms`));
+      network.disconnect(node, new NetworkTimeoutError(`nothing was heard of ${node} for ${silentMs} ms`));
     }
   }
 }

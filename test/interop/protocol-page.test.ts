@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { before, describe, it } from 'node:test';
-import { ERROR_CODES, NetworkError, summaryOf } from '../../src/base/errors.js';
+import { ERROR_CODES } from '../../src/base/errors.js';
 import { DEFAULT_DECODE_LIMITS } from '../../src/message/codec.js';
 import { jsonCodec } from '../../src/message/json-codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
@@ -47,13 +47,6 @@ describe('docs/protocol.md', () => {
   let page: string;
   before(async () => {
     page = await readFile(PAGE, 'utf8');
-  });
-
-  it('lists every error code, and whether it is worth trying again', () => {
-    for (const code of ERROR_CODES) {
-      const again = new NetworkError(code, '').retryable ? 'yes' : 'no';
-      assert.ok(page.includes(`| \`${code}\` | ${summaryOf(code)} | ${again} |`), code);
-    }
   });
 
   it('lists the close code of every error that has one of its own', () => {

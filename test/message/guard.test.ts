@@ -88,7 +88,7 @@ test('another protocol version is told apart, and both are named', () => {
   ] as const) {
     const error = guardEnvelope({ ...sample(), v });
     assert.equal(error?.code, 'VERSION_MISMATCH');
-    assert.equal(error.message, `v: the peer speaks protocol version ${shown}, this node version 1`);
+    assert.equal(error.message, `v: a message of protocol version ${shown}, where version 1 is spoken`);
   }
   assert.equal(guardEnvelope({ ...sample(), v: undefined })?.code, 'INVALID_MESSAGE');
 });

@@ -8,6 +8,7 @@ const ANSWERED: ReadonlySet<ErrorCode> = new Set([
   'INVALID_MESSAGE',
   'INVALID_PAYLOAD',
   'NOT_ALLOWED',
+  'NOT_LEADER',
   'NO_HANDLER',
   'NO_TARGET',
 ]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ERROR_CODES, isErrorCode } from '../../../src/base/errors.js';
-import { EXPLANATIONS } from '../../../src/cli/doctor/explanations.js';
+import { EXPLANATIONS } from '../../../src/cli/doctor/explanations/explanations.js';
 import type { Finding } from '../../../src/cli/doctor/finding.js';
 import { checkClock, checkNode, checkOpenFiles } from '../../../src/cli/doctor/host-checks.js';
 import { checkState } from '../../../src/cli/doctor/state-checks.js';
@@ -176,9 +176,12 @@ test('every error code is explained: causes, what to do, whether to try again', 
     assert.deepEqual([exitCode, stderr], [0, '']);
     assert.match(
       stdout,
-      new RegExp(`^${code}: .+\n.*exit code \\d+.*\n\nUsual causes:\n {2}- .+\n(.*\n)*\nWhat to do:\n {2}- .+\n`),
+      new RegExp(
+        `^${code}: .+\n\n {2}looks like .+\n {2}the work .+\n {2}again .+\n {2}exit code +\\d+.*\n\nUsual causes:`,
+      ),
     );
-    for (const line of stdout.split('\n')) assert.ok(line.length <= 140, line);
+    assert.match(stdout, /\nUsual causes:\n {2}- .+\n(.*\n)*\nWhat to do:\n {2}- .+\n/);
+    for (const line of stdout.split('\n')) assert.ok(line.length <= 150, line);
   }
   const one = JSON.parse((await run(['doctor', 'explain', 'not-allowed', '--json'])).stdout) as Record<string, unknown>;
   assert.deepEqual([one['schema'], one['code'], one['retryable'], one['exitCode']], [1, 'NOT_ALLOWED', false, 77]);
