@@ -148,11 +148,17 @@ test('mute sockets, with and without a WebSocket, are ended at the deadline', as
   const raw = await nodes.tcp(leader.port);
   const half = await nodes.tcp(leader.port);
   half.write('GET / HTTP/1.1\r\nhost: x\r\n');
-  const webSocket = nodes.webSocket(leader.port);
-  await Promise.all([once(raw, 'close'), once(half, 'close'), once(webSocket, 'close')]);
+  const mute = new Stranger(nodes.webSocket(leader.port), 'mute');
+  await Promise.all([once(raw, 'close'), once(half, 'close'), once(mute.socket, 'close')]);
   const tookMs = performance.now() - started;
   assert.ok(tookMs >= 290 && tookMs < 3 * 400, `took ${tookMs} ms`);
   assert.equal(leader.network.counters.handshakeTimeouts, 3);
+  assert.equal(mute.closeCode, 4408);
+  assert.deepEqual(mute.error('hello'), {
+    code: 'HANDSHAKE_TIMEOUT',
+    message: 'no hello, or no proof that was asked for, came within 300 ms',
+    re: undefined,
+  });
 });
 
 test('the deadline includes an authenticator that waits for more', async () => {

@@ -76,7 +76,10 @@ test('a dial that is not answered is given up', async () => {
   const member = nodes.node('worker-1', { dial });
   await member.network.start();
   await until(() => member.seen('refused').length === 1, 'the end');
-  assert.match(member.seen('refused')[0]?.error.message ?? '', /did not answer within 100 ms/);
+  const { error } = member.seen('refused')[0] ?? {};
+  assert.equal(error?.code, 'HANDSHAKE_TIMEOUT');
+  assert.equal(error.message, `127.0.0.1:${leader.port} took the connection, but said no welcome within 100 ms`);
+  assert.equal(error.address, `127.0.0.1:${leader.port}`);
 });
 
 test('a peer that says goodbye left; one whose connection ends did not', async () => {

@@ -68,15 +68,13 @@ export class Attempt implements Greeter, Connecting {
   start(clock: Clock, timeoutMs: number): void {
     const { address, connect } = this.#parts;
     this.#timer = clock.setTimer(timeoutMs, () => {
-      this.failed(
-        new NetworkError('CONNECTION_FAILED', `${address} did not answer within ${timeoutMs} ms`, { address }),
-      );
+      this.failed(this.#connection === undefined ? notAnswered(address, timeoutMs) : notWelcomed(address, timeoutMs));
     });
     connect(this, this.#abort.signal);
   }
 
   abandon(): void {
-    this.failed(new NetworkError('STOPPED', 'this node was stopped'));
+    this.failed(new NetworkError('STOPPED', `${this.#parts.self} was stopped`));
   }
 
   proved(binding: Uint8Array): void {
@@ -175,3 +173,11 @@ export class Attempt implements Greeter, Connecting {
     this.#end.opened(connection, { ...welcome, maySubmit: true, codec });
   }
 }
+
+const notAnswered = (address: string, timeoutMs: number): NetworkError =>
+  new NetworkError('CONNECTION_FAILED', `${address} did not answer within ${timeoutMs} ms`, { address });
+
+const notWelcomed = (address: string, timeoutMs: number): NetworkError =>
+  new NetworkError('HANDSHAKE_TIMEOUT', `${address} took the connection, but said no welcome within ${timeoutMs} ms`, {
+    address,
+  });

@@ -16,6 +16,8 @@ interface Visitor {
   /** The address that it is counted for. */
   ip: string | undefined;
   onData: (() => void) | undefined;
+  /** Tells the peer that its time is over, where frames can be written. */
+  onLate: (() => void) | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export class Gate {
     }
     if (this.#isFull(arrival.ip)) return this.#refuse(arrival);
     const onClose = () => this.leave(arrival);
-    this.#visitors.set(arrival, { since: now, ip: undefined, onClose, onData: undefined });
+    this.#visitors.set(arrival, { since: now, ip: undefined, onClose, onData: undefined, onLate: undefined });
     this.#silent.add(arrival);
     arrival.tcp.once('close', onClose);
     this.#count(arrival);
@@ -81,6 +83,12 @@ export class Gate {
     this.#checkBytes(arrival);
   }
 
+  /** Frames can be written. @param tell called once if its time is over, just before its socket is ended */
+  whenLate(arrival: Arrival, tell: () => void): void {
+    const visitor = this.#visitors.get(arrival);
+    if (visitor) visitor.onLate = tell;
+  }
+
   /** It has authenticated, or it is gone. */
   leave(arrival: Arrival): void {
     const visitor = this.#visitors.get(arrival);
@@ -97,11 +105,12 @@ export class Gate {
 
   /** Ends those whose time is over, and those that have sent too much in a way that nothing else looks at. */
   sweep(now: number): void {
-    for (const [arrival, { since }] of this.#visitors) {
+    for (const [arrival, { since, onLate }] of this.#visitors) {
       if (now - since < this.#parts.limits.handshakeTimeoutMs) {
         this.#checkBytes(arrival);
       } else {
         this.#parts.counters.handshakeTimeouts += 1;
+        onLate?.();
         this.#drop(arrival);
       }
     }

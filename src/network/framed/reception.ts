@@ -1,4 +1,4 @@
-import { isNetworkError, type NetworkError } from '../../base/errors.js';
+import { isNetworkError, NetworkError } from '../../base/errors.js';
 import type { Authenticator } from '../authenticator.js';
 import type { AdmissionGranted } from '../network.js';
 import type { NetworkWiring } from '../wiring.js';
@@ -57,6 +57,7 @@ export class Reception {
       },
       refused: (error) => this.#refused(connection, error),
     });
+    hub.gate.whenLate(arrival, () => connection.refuse(tooLate(hub.limits.handshakeTimeoutMs)));
     void acceptance.run();
   }
 
@@ -90,3 +91,6 @@ export class Reception {
     return granted;
   }
 }
+
+const tooLate = (limitMs: number): NetworkError =>
+  new NetworkError('HANDSHAKE_TIMEOUT', `no hello, or no proof that was asked for, came within ${limitMs} ms`);

@@ -103,7 +103,7 @@ export class Dialer {
     if (leftMs <= 0) {
       const tries = this.#attempts === 1 ? '' : ` after ${this.#attempts} attempts`;
       this.#refused(
-        new NetworkError('CONNECTION_FAILED', `${error.message}${tries}`, { cause: error, hint: error.hint, address }),
+        new NetworkError(error.code, `${error.message}${tries}`, { cause: error, hint: error.hint, address }),
       );
       return;
     }
