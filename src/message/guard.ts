@@ -2,7 +2,7 @@ import { NetworkError } from '../base/errors.js';
 import { ANYONE, EVERYONE, MESSAGE_ID, NODE_NAME, TYPE_NAME } from '../base/names.js';
 import { isDeflatable } from './deflate.js';
 import { visible } from './escape.js';
-import { MESSAGE_KINDS, type NetworkMessage, PRIORITIES, PROTOCOL_VERSION } from './message.js';
+import { type BodyAnnouncement, MESSAGE_KINDS, type NetworkMessage, PRIORITIES, PROTOCOL_VERSION } from './message.js';
 
 /** The last moment that a JavaScript Date can hold, in milliseconds since the epoch. */
 export const MAX_TIMESTAMP = 8.64e15;
@@ -17,6 +17,7 @@ export const PRIORITY_NAMES: ReadonlySet<unknown> = new Set(PRIORITIES);
 
 const RULE_ID = 'a message id (1 to 64 characters of A-Z a-z 0-9 . _ : -)';
 const RULE_NODE = 'a node name (1 to 63 characters of a-z 0-9 . _ -, the first a letter or digit)';
+const RULE_COUNT = 'a whole number of bytes, 0 to 2^53 - 1';
 const RULE_TYPE = 'a type name (1 to 128 characters of A-Z a-z 0-9 . _ : -, the first a letter)';
 
 /** A value of unknown fields, as parsed. */
@@ -41,7 +42,7 @@ export function guardEnvelope(value: unknown): NetworkError | undefined {
   return guardOptional(message);
 }
 
-function guardOptional({ to, re, ttl, priority, component, kind }: Candidate): NetworkError | undefined {
+function guardOptional({ to, re, ttl, priority, component, body, kind }: Candidate): NetworkError | undefined {
   if (to !== undefined && to !== EVERYONE && to !== ANYONE && !matches(NODE_NAME, to)) {
     return refuse('to', to, `${RULE_NODE}, '*' or '?'`);
   }
@@ -60,6 +61,22 @@ function guardOptional({ to, re, ttl, priority, component, kind }: Candidate): N
     return refuse('priority', priority, `one of ${PRIORITIES.join(', ')}`);
   }
   if (component !== undefined && !matches(TYPE_NAME, component)) return refuse('component', component, RULE_TYPE);
+  return body === undefined ? undefined : guardBody(body, kind);
+}
+
+function guardBody(body: unknown, kind: unknown): NetworkError | undefined {
+  if (kind !== 'request' && kind !== 'event') {
+    return new NetworkError('INVALID_MESSAGE', 'body: only a request or an event may carry one');
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return refuse('body', body, 'an object');
+  const { size, resumable, attempt } = body as Partial<Record<keyof BodyAnnouncement, unknown>>;
+  if (size !== undefined && !isWithin(size, 0, Number.MAX_SAFE_INTEGER)) return refuse('body.size', size, RULE_COUNT);
+  if (resumable !== undefined && typeof resumable !== 'boolean') {
+    return refuse('body.resumable', resumable, 'true or false');
+  }
+  if (attempt !== undefined && !isWithin(attempt, 1, Number.MAX_SAFE_INTEGER)) {
+    return refuse('body.attempt', attempt, 'a whole number of at least 1');
+  }
   return undefined;
 }
 

@@ -63,12 +63,13 @@ function jsonCodecOf(name: 'json' | 'json+deflate'): Codec {
 }
 
 function encode(message: NetworkMessage, deflates: boolean): EncodedMessage {
-  const { re, ttl, priority, component, payload } = message;
+  const { re, ttl, priority, component, body, payload } = message;
   let text = `{"v":1,"id":${quoted(message.id)}${middleOf(message)}`;
   if (re !== undefined) text += `,"re":${quoted(re)}`;
   if (ttl !== undefined) text += `,"ttl":${integer(ttl)}`;
   if (priority !== undefined) text += `,"priority":${quoted(priority)}`;
   if (component !== undefined) text += `,"component":${quoted(component)}`;
+  if (body !== undefined) text += `,"body":${JSON.stringify(body)}`;
   if (payload === undefined) return { data: `${text}}`, bytes: text.length + 1, inflatedBytes: text.length + 1 };
   const encoded = payloadText(payload);
   const size = Buffer.byteLength(encoded);

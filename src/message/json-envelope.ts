@@ -109,7 +109,8 @@ export function readEnvelope(cursor: EnvelopeCursor, at: number): ReceivedMessag
   const component = skip(cursor, COMPONENT) ? readType(cursor) : undefined;
   cursor.hasPayload = skip(cursor, PAYLOAD);
   if (!cursor.isUsual || !isConsistent(kind, re, priority)) return undefined;
-  return { v: PROTOCOL_VERSION, id, kind, type, from, to, ts, re, ttl, priority, component, payload: undefined };
+  const body = undefined; // rare: a message that has one goes the long way
+  return { v: PROTOCOL_VERSION, id, kind, type, from, to, ts, re, ttl, priority, component, body, payload: undefined };
 }
 
 /** After an envelope without a payload: whether a compressed one follows, at whose first character the cursor then is. */

@@ -10,6 +10,16 @@ export const MESSAGE_KINDS: readonly MessageKind[] = ['event', 'request', 'respo
 export type Priority = 'critical' | 'high' | 'normal' | 'low';
 export const PRIORITIES: readonly Priority[] = ['critical', 'high', 'normal', 'low'];
 
+/** That a byte stream goes with a message, of which the envelope only tells; its bytes come by `body-chunk`. */
+export interface BodyAnnouncement {
+  /** How many bytes it will have, if the sender knows. */
+  readonly size?: number | undefined;
+  /** The sender can read it again, from any byte on: after a loss of the connection it goes on where it was. */
+  readonly resumable?: boolean | undefined;
+  /** The how many-th repeat this is of a message whose body is under way; absent the first time. */
+  readonly attempt?: number | undefined;
+}
+
 /**
  * The timestamped envelope that travels: the same fields in every codec, `payload` last,
  * so that a relay can splice it unparsed. docs/protocol.md has the rules of each field.
@@ -33,6 +43,8 @@ export interface NetworkMessage {
   readonly priority?: Priority | undefined;
   /** Traffic class. */
   readonly component?: string | undefined;
+  /** Of a request or an event: a byte stream goes with it. */
+  readonly body?: BodyAnnouncement | undefined;
   /** Any JSON value, or bytes (Uint8Array) anywhere in it. A relay sees a RawPayload: use `payloadOf`. */
   readonly payload?: unknown;
 }
@@ -49,5 +61,6 @@ export interface MessageDraft {
   readonly ttl?: number | undefined;
   readonly priority?: Priority | undefined;
   readonly component?: string | undefined;
+  readonly body?: BodyAnnouncement | undefined;
   readonly payload?: unknown | RawPayload;
 }

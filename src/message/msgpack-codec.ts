@@ -1,7 +1,7 @@
 import { NetworkError, toNetworkError } from '../base/errors.js';
 import type { Codec, DecodedFrame, DecodeLimits, EncodedMessage, Frame } from './codec.js';
 import { deflate, isDeflatable, MIN_DEFLATED_BYTES } from './deflate.js';
-import type { NetworkMessage } from './message.js';
+import type { BodyAnnouncement, NetworkMessage } from './message.js';
 import { MsgpackFrameReader } from './msgpack-frame.js';
 import { bytesSize, MsgpackWriter } from './msgpack-writer.js';
 import { EXOTIC_FORM, inspectPayload, wireForm } from './payload-form.js';
@@ -96,9 +96,9 @@ function encodable(payload: unknown): unknown {
 
 /** The fields in the documented order; a payload, which comes last, is still to be written. */
 function writeEnvelope(message: NetworkMessage): void {
-  const { to, re, ttl, priority, component, payload } = message;
+  const { to, re, ttl, priority, component, body, payload } = message;
   let size = 6;
-  for (const field of [to, re, ttl, priority, component, payload]) if (field !== undefined) size += 1;
+  for (const field of [to, re, ttl, priority, component, body, payload]) if (field !== undefined) size += 1;
   writer.reset();
   writer.map(size);
   writeNumber('v', message.v);
@@ -112,6 +112,18 @@ function writeEnvelope(message: NetworkMessage): void {
   if (ttl !== undefined) writeNumber('ttl', ttl);
   if (priority !== undefined) writeText('priority', priority);
   if (component !== undefined) writeText('component', component);
+  if (body !== undefined) writeBody(body);
+}
+
+function writeBody({ size, resumable, attempt }: BodyAnnouncement): void {
+  writer.text('body');
+  writer.map([size, resumable, attempt].filter((field) => field !== undefined).length);
+  if (size !== undefined) writeNumber('size', size);
+  if (resumable !== undefined) {
+    writer.text('resumable');
+    writer.value(resumable);
+  }
+  if (attempt !== undefined) writeNumber('attempt', attempt);
 }
 
 function writeText(key: string, value: string): void {

@@ -1,7 +1,7 @@
 import { NetworkError } from '../base/errors.js';
 import { MESSAGE_ID } from '../base/names.js';
 import { DEFAULT_DECODE_LIMITS, type EncodedMessage, type Frame } from './codec.js';
-import type { NetworkMessage } from './message.js';
+import type { BodyAnnouncement, NetworkMessage } from './message.js';
 
 /** A message while a decoder makes it. */
 export type ReceivedMessage = NetworkMessage & { payload?: unknown };
@@ -22,8 +22,14 @@ export const assemble = (checked: NetworkMessage): ReceivedMessage => ({
   ttl: checked.ttl,
   priority: checked.priority,
   component: checked.component,
+  body: checked.body === undefined ? undefined : announced(checked.body),
   payload: checked.payload,
 });
+
+/** What we know of an announcement that was checked. */
+function announced({ size, resumable, attempt }: BodyAnnouncement): BodyAnnouncement {
+  return { size, resumable, attempt };
+}
 
 /** The id of a candidate that breaks a rule, if that much is right, so that it can be answered. */
 export function idOf(candidate: unknown): string | undefined {

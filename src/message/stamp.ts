@@ -48,6 +48,7 @@ export class Stamp {
       ttl,
       priority: draft.priority,
       component: draft.component,
+      body: draft.body,
       payload: draft.payload,
     };
   }

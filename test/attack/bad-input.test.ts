@@ -52,6 +52,7 @@ const BROKEN: readonly Case[] = [
   { name: 'a year to wait', fields: { ttl: 3.2e10 }, code: 'INVALID_MESSAGE', text: /^ttl: 32000000000 .*604800000/ },
   { name: 'an unknown priority', fields: { priority: 'now' }, code: 'INVALID_MESSAGE', text: /^priority: .*critical/ },
   { name: 'a component that is null', fields: { component: null }, code: 'INVALID_MESSAGE', text: /^component: null/ },
+  { name: 'a body of no size', fields: { body: { size: 'big' } }, code: 'INVALID_MESSAGE', text: /^body\.size: 'big'/ },
   { name: 'an answer to nothing', fields: { kind: 'response' }, code: 'INVALID_MESSAGE', text: /^re: missing/ },
   { name: 'a payload 65 deep', frame: withPayload(nested(65)), code: 'TOO_LARGE', text: /more than 64 deep/ },
   {

@@ -34,6 +34,7 @@ export function validMessage(random: Random, self: string): NetworkMessage {
     ttl: chance(random, 0.3) ? 1 + integer(random, 3000) : undefined,
     priority: chance(random, 0.2) ? pick(random, PRIORITIES) : undefined,
     component: chance(random, 0.1) ? 'bulk' : undefined,
+    body: (kind === 'request' || kind === 'event') && chance(random, 0.1) ? { size: integer(random, 1e6) } : undefined,
     payload: payloadFor(type ?? '', random),
   };
 }

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { jsonCodec, jsonDeflateCodec } from '../../src/message/json-codec.js';
-import { MESSAGE_KINDS, type NetworkMessage, PRIORITIES, PROTOCOL_VERSION } from '../../src/message/message.js';
+import {
+  type BodyAnnouncement,
+  MESSAGE_KINDS,
+  type NetworkMessage,
+  PRIORITIES,
+  PROTOCOL_VERSION,
+} from '../../src/message/message.js';
 import { msgpackCodec, msgpackDeflateCodec } from '../../src/message/msgpack-codec.js';
 
 export const CODECS = [jsonCodec, msgpackCodec, jsonDeflateCodec, msgpackDeflateCodec] as const;
@@ -71,6 +77,11 @@ export const payload: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined });
 
+/** As a decoder gives it, with all of its fields. */
+const announcement: fc.Arbitrary<BodyAnnouncement> = fc
+  .tuple(optional(fc.maxSafeNat()), optional(fc.boolean()), optional(fc.integer({ min: 1, max: 1_000_000 })))
+  .map(([size, resumable, attempt]) => ({ size, resumable, attempt }));
+
 /** Messages that follow every rule; those that netmgr reads itself have harmless payloads. */
 export const message: fc.Arbitrary<NetworkMessage> = fc
   .record({
@@ -85,6 +96,7 @@ export const message: fc.Arbitrary<NetworkMessage> = fc
     ttl: optional(fc.integer({ min: 1, max: 604_800_000 })),
     priority: optional(fc.constantFrom(...PRIORITIES)),
     component: optional(typeName),
+    body: optional(announcement),
     payload: optional(payload),
     noRe: fc.boolean(),
   })
@@ -95,6 +107,7 @@ export const message: fc.Arbitrary<NetworkMessage> = fc
     return {
       ...fields,
       re: noRe && !isAnswer ? undefined : fields.re,
+      body: kind === 'request' || kind === 'event' ? fields.body : undefined,
       payload: isOurs ? { seq: 1, list: ['x', null] } : fields.payload,
     };
   });
@@ -113,6 +126,7 @@ export const sample = (fields: Partial<Record<keyof NetworkMessage, unknown>> = 
     ttl: 5000,
     priority: undefined,
     component: undefined,
+    body: undefined,
     payload: undefined,
     ...fields,
   }) as NetworkMessage;

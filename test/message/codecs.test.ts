@@ -46,7 +46,21 @@ for (const codec of CODECS) {
   });
 
   test(`${codec.name}: every message has the same object shape, whatever was sent`, () => {
-    const keys = ['v', 'id', 'kind', 'type', 'from', 'to', 'ts', 're', 'ttl', 'priority', 'component', 'payload'];
+    const keys = [
+      'v',
+      'id',
+      'kind',
+      'type',
+      'from',
+      'to',
+      'ts',
+      're',
+      'ttl',
+      'priority',
+      'component',
+      'body',
+      'payload',
+    ];
     for (const lazy of [false, true]) {
       const frame = frameOf(codec, [sample(), sample({ payload: 1, re: 'x' })]);
       for (const any of decoded(codec, frame, lazy)) assert.deepEqual(Object.keys(any), keys);

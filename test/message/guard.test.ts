@@ -63,6 +63,14 @@ const BAD: readonly (readonly [object, RegExp])[] = [
   [{ ttl: 604_800_001 }, /^ttl: 604800001/],
   [{ priority: 'urgent' }, /^priority: 'urgent' is not one of critical, high, normal, low$/],
   [{ component: '' }, /^component: '' is not a type name/],
+  [{ body: null }, /^body: null is not an object$/],
+  [{ body: [] }, /^body: a list is not/],
+  [{ body: { size: -1 } }, /^body.size: -1 is not a whole number of bytes/],
+  [{ body: { size: 2 ** 53 } }, /^body.size: 9007199254740992 is not/],
+  [{ body: { resumable: 'yes' } }, /^body.resumable: 'yes' is not true or false/],
+  [{ body: { attempt: 0 } }, /^body.attempt: 0 is not a whole number of at least 1/],
+  [{ kind: 'response', re: 'r', body: {} }, /^body: only a request or an event may carry one/],
+  [{ kind: 'control', body: {} }, /^body: only a request or an event/],
 ];
 
 test('a broken rule is named with its field, its value and the rule', () => {

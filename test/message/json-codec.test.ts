@@ -9,11 +9,13 @@ import { message, sample } from './arbitraries.js';
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test('the text is the documented one: fields in order, payload last, absent ones left out', () => {
-  const all = sample({ re: 'r-1', priority: 'high', component: 'jobs', payload: { a: [1, 'x'] } });
+  const body = { size: 7, resumable: true };
+  const all = sample({ re: 'r-1', priority: 'high', component: 'jobs', body, payload: { a: [1, 'x'] } });
   assert.equal(
     jsonCodec.encode(all).data,
     '{"v":1,"id":"k3j2h1g0f9d8-17","kind":"request","type":"image.resize","from":"leader","to":"worker-17",' +
-      '"ts":1763600000123,"re":"r-1","ttl":5000,"priority":"high","component":"jobs","payload":{"a":[1,"x"]}}',
+      '"ts":1763600000123,"re":"r-1","ttl":5000,"priority":"high","component":"jobs",' +
+      '"body":{"size":7,"resumable":true},"payload":{"a":[1,"x"]}}',
   );
   assert.equal(
     jsonCodec
@@ -86,7 +88,20 @@ test('the short way and the long way agree on every field, right or wrong', () =
     ),
     fc.constantFrom(0, 1, -1, 1.5, 1e3, 8.64e15, 8.64e15 + 1, 2 ** 53, 1e21, 604_800_000, 604_800_001, null, true),
   );
-  const field = fc.constantFrom('v', 'id', 'kind', 'type', 'from', 'to', 'ts', 're', 'ttl', 'priority', 'component');
+  const field = fc.constantFrom(
+    'v',
+    'id',
+    'kind',
+    'type',
+    'from',
+    'to',
+    'ts',
+    're',
+    'ttl',
+    'priority',
+    'component',
+    'body',
+  );
   fc.assert(
     fc.property(message, field, value, (any, name, put) => {
       const text = JSON.stringify({ ...any, [name]: put });

@@ -34,6 +34,7 @@ test('another implementation reads what is written: fields in order, payload las
     re: 'r-1',
     priority: 'high',
     component: 'jobs',
+    body: { size: 2 ** 40, resumable: true, attempt: 3 },
     payload: { a: [1, 'x', -70_000, 2 ** 40, -(2 ** 40)] },
   });
   const read = unpackr.unpack(encoded(all));
