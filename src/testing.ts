@@ -28,8 +28,12 @@ export {
   ChaosProxy,
   type ChaosProxyCounters,
   type ChaosProxyOptions,
+  type ProxyListen,
   type StreamFaults,
 } from './testing/chaos-proxy.js';
+export { type Check, type ConformanceOptions, conformance } from './testing/conformance/conformance.js';
+export type { Ability, Ground, Place, Subject } from './testing/conformance/subject.js';
+export { Wires, type WiresOptions } from './testing/conformance/wires.js';
 export { type DiagramOptions, sequenceDiagram } from './testing/diagram.js';
 export {
   type Exploration,
@@ -39,6 +43,7 @@ export {
   type Replay,
   replay,
 } from './testing/explore.js';
+export type { ProxyTarget } from './testing/proxied-connection.js';
 export { readRun, type SavedRun } from './testing/saved-run.js';
 export { type Scenario, Violation, type World } from './testing/scenario.js';
 export { type Shrunk, shrink } from './testing/shrink.js';

@@ -16,7 +16,12 @@ import type { NetworkMetrics } from './metrics.js';
  */
 export interface Network {
   readonly self: NodeId;
-  /** Listens and dials as configured; resolves once every listener is bound (dialling goes on behind). May be called once. */
+  /**
+   * Listens and dials as configured; resolves once every listener is bound (dialling goes on behind). May be called once;
+   * the signal is for the start alone.
+   * @throws NetworkError STOPPED if it was started or stopped before, CANCELLED if the signal has fired or it was stopped
+   *   meanwhile, ADDRESS_IN_USE
+   */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
    * Queues the message for the peer named by `to`; for a node that dials, everything that is not for a peer of its
@@ -24,7 +29,10 @@ export interface Network {
    * @throws NetworkError SERIALIZATION if the payload cannot be written
    */
   send(message: NetworkMessage): SendOutcome;
-  /** The same message to many peers, serialised once. Outcomes in the order of `peers`. */
+  /**
+   * The same message to many peers, serialised once; to these alone, and not by way of the node that was dialled. Outcomes
+   * in the order of `peers`.
+   */
   sendMany(message: NetworkMessage, peers: readonly NodeId[]): readonly SendOutcome[];
   /** What arrives. One handler; set it before `start`. */
   onMessage(handler: MessageSink): void;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, SystemClock } from '../base/clock.js';
 import { NetworkError, toNetworkError } from '../base/errors.js';
 import { type Random, systemRandom } from '../base/random.js';
@@ -9,16 +9,17 @@ import type { Fault, ScheduledFault } from '../network/memory/fault.js';
 import { type Injection, Injections } from '../network/memory/injections.js';
 import { Link } from '../network/memory/link.js';
 import type { LinkFaults } from '../network/memory/options.js';
-import { ProxiedStream, type StreamWeather } from './proxied-stream.js';
+import { ProxiedConnection, type ProxiedHost, type ProxyTarget } from './proxied-connection.js';
+import { reset } from './proxied-stream.js';
 
 /** What TCP can suffer from. It repeats what is lost and puts in order what is not: of that a program sees delays. */
 export type StreamFaults = Pick<LinkFaults, 'baseDelayMs' | 'jitter' | 'latency' | 'corruptRate' | 'bytesPerSecond'>;
 
 export interface ChaosProxyOptions {
-  /** Where connections go. */
-  readonly target: { readonly host: string; readonly port: number };
+  /** Where connections go: a port, or a UNIX socket. Read anew for each; undefined: nobody listens there at the moment. */
+  readonly target: ProxyTarget | undefined;
   /** Where the proxy listens. @default a free port of 127.0.0.1 */
-  readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
+  readonly listen?: ProxyListen | undefined;
   /** Of both directions. */
   readonly faults?: Partial<StreamFaults> | undefined;
   /** @default the machine's */
@@ -26,6 +27,10 @@ export interface ChaosProxyOptions {
   /** @default the machine's */
   readonly random?: Random | undefined;
 }
+
+export type ProxyListen =
+  | { readonly host?: string | undefined; readonly port?: number | undefined }
+  | { readonly path: string };
 
 /** What a proxy has seen since it was made. */
 export interface ChaosProxyCounters {
@@ -47,16 +52,9 @@ const MAX_CONNECTIONS = 1000;
 /** What a stream of bytes cannot suffer from. */
 const NOT_OF_STREAMS = ['dropRate', 'requestDropRate', 'responseDropRate', 'duplicateRate', 'reorderRate'] as const;
 
-interface Pair {
-  readonly client: Socket;
-  server: Socket | undefined;
-  readonly up: ProxiedStream;
-  down: ProxiedStream | undefined;
-}
-
 /**
- * A TCP proxy with the faults of the chaos network, for tests with real sockets: TCP, TLS, WebSocket, HTTP. Its two
- * ends are called `client` and `server`.
+ * A proxy with the faults of the chaos network, for tests with real sockets: TCP, TLS, WebSocket, HTTP, UNIX sockets. Its
+ * two ends are called `client` and `server`.
  *
  * @example
  * await using proxy = new ChaosProxy({ target: { host: '127.0.0.1', port: 7700 }, faults: { baseDelayMs: 50 } });
@@ -69,12 +67,12 @@ export class ChaosProxy implements AsyncDisposable {
   readonly counters: ChaosProxyCounters = { connections: 0, cut: 0, refused: 0, targetFailed: 0, paused: 0 };
   readonly #options: ChaosProxyOptions;
   readonly #server: Server;
-  readonly #pairs = new Set<Pair>();
+  readonly #open = new Set<ProxiedConnection>();
   readonly #links: { readonly up: Link; readonly down: Link };
   readonly #climate: Climate;
   readonly #barriers = new Barriers();
   readonly #injections: Injections;
-  readonly #weather: StreamWeather;
+  readonly #host: ProxiedHost;
   #stopping: Promise<void> | undefined;
 
   /** @throws NetworkError INVALID_OPTION naming the field and its range */
@@ -84,10 +82,16 @@ export class ChaosProxy implements AsyncDisposable {
     this.#options = options;
     this.#links = { up: new Link(CLIENT, SERVER, random), down: new Link(SERVER, CLIENT, random) };
     this.#climate = new Climate({ baseDelayMs: 0, ...faults });
-    this.#weather = {
-      clock,
-      blocked: (link) => this.#barriers.blocks(link),
-      faultsOf: (link) => this.#climate.of(link),
+    this.#host = {
+      links: this.#links,
+      counters: this.counters,
+      target: () => this.#options.target,
+      weather: {
+        clock,
+        blocked: (link) => this.#barriers.blocks(link),
+        faultsOf: (link) => this.#climate.of(link),
+      },
+      gone: (connection) => void this.#open.delete(connection),
     };
     this.#injections = new Injections({
       clock,
@@ -106,8 +110,9 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** @throws NetworkError ADDRESS_IN_USE or CONNECTION_FAILED if it cannot listen */
   async start(): Promise<void> {
-    const { host = '127.0.0.1', port = 0 } = this.#options.listen ?? {};
-    this.#server.listen(port, host);
+    const { listen = {} } = this.#options;
+    if ('path' in listen) this.#server.listen(listen.path);
+    else this.#server.listen(listen.port ?? 0, listen.host ?? '127.0.0.1');
     try {
       await once(this.#server, 'listening');
     } catch (error) {
@@ -126,7 +131,7 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** Connections that are open now. */
   get connections(): number {
-    return this.#pairs.size;
+    return this.#open.size;
   }
 
   /** What is left out stays. @throws NetworkError INVALID_OPTION naming the field, also for what streams cannot have */
@@ -158,10 +163,18 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** Resets every connection; new ones are let in. @returns how many there were */
   cut(): number {
-    const count = this.#pairs.size;
+    const count = this.#open.size;
     this.counters.cut += count;
-    for (const pair of [...this.#pairs]) this.#drop(pair);
+    for (const connection of [...this.#open]) connection.drop();
     return count;
+  }
+
+  /**
+   * Ends one direction of every open connection, as if its sender had shut down its half: what it sends from now on is
+   * dropped, what it receives goes on. `up` is from the client to the server.
+   */
+  halfClose(direction: 'up' | 'down'): void {
+    for (const connection of this.#open) connection.halfClose(direction);
   }
 
   /**
@@ -205,75 +218,29 @@ export class ChaosProxy implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#injections.clear();
-    for (const pair of [...this.#pairs]) this.#drop(pair);
+    for (const connection of [...this.#open]) connection.drop();
     if (!this.#server.listening) return;
     this.#server.close();
     await once(this.#server, 'close');
   }
 
   #accept(client: Socket): void {
-    client.on('error', ignore);
-    if (this.#pairs.size >= MAX_CONNECTIONS) {
+    if (this.#open.size >= MAX_CONNECTIONS) {
       this.counters.refused += 1;
-      client.resetAndDestroy();
+      client.on('error', () => {});
+      reset(client);
       return;
     }
     this.counters.connections += 1;
-    const pair: Pair = { client, server: undefined, up: this.#stream(this.#links.up, client), down: undefined };
-    this.#pairs.add(pair);
-    client.on('close', () => this.#closed(pair));
+    const connection = new ProxiedConnection(this.#host, client);
+    this.#open.add(connection);
     client.resume();
     this.#enforce();
-    this.#dial(pair);
-  }
-
-  /** Only when both ways are open: what would dial hears nothing while one is not. */
-  #dial(pair: Pair): void {
-    const { up, down } = this.#links;
-    if (pair.server || !this.#pairs.has(pair) || this.#barriers.blocks(up) || this.#barriers.blocks(down)) return;
-    const server = connect({ ...this.#options.target, allowHalfOpen: true });
-    pair.server = server;
-    server.on('error', ignore);
-    server.on('connect', () => {
-      pair.up.deliverTo(server);
-      pair.down = this.#stream(down, server);
-      pair.down.deliverTo(pair.client);
-    });
-    server.on('close', () => {
-      if (!pair.down && this.#pairs.has(pair)) {
-        this.counters.targetFailed += 1;
-        this.#drop(pair);
-      }
-      this.#closed(pair);
-    });
-  }
-
-  #stream(link: Link, source: Socket): ProxiedStream {
-    const onPaused = (): void => {
-      this.counters.paused += 1;
-    };
-    return new ProxiedStream(link, source, { weather: this.#weather, onPaused });
-  }
-
-  /** Gone when both ends are; one that is left learns of it as soon as the link lets it. */
-  #closed(pair: Pair): void {
-    if (pair.client.destroyed && (pair.server?.destroyed ?? true)) this.#drop(pair);
-  }
-
-  #drop(pair: Pair): void {
-    if (!this.#pairs.delete(pair)) return;
-    pair.up.close();
-    pair.down?.close();
-    pair.client.resetAndDestroy();
-    pair.server?.resetAndDestroy();
+    connection.dial();
   }
 
   #resume(): void {
-    for (const pair of this.#pairs) {
-      this.#dial(pair);
-      pair.up.resume();
-      pair.down?.resume();
-    }
+    for (const connection of this.#open) connection.resume();
   }
 
   /** A barrier that rejects leaves no connection open. */
@@ -282,9 +249,6 @@ export class ChaosProxy implements AsyncDisposable {
     if (this.#barriers.refusal(up) !== undefined || this.#barriers.refusal(down) !== undefined) this.cut();
   }
 }
-
-/** A broken socket is closed, which is heard of. */
-const ignore = (): void => {};
 
 function checkStreamFault(fault: Fault): void {
   if (fault.kind === 'faults') checkStreamFaults(fault.faults);

@@ -41,10 +41,7 @@ export class ProxiedStream {
     this.#weather = parts.weather;
     this.#onPaused = parts.onPaused;
     source.on('data', (chunk: Buffer) => this.#received(chunk));
-    source.on('end', () => {
-      this.#ended = true;
-      this.#push('end', 0);
-    });
+    source.on('end', () => this.end());
     source.on('close', () => {
       if (!this.#ended) this.#push('reset', 0);
     });
@@ -62,6 +59,13 @@ export class ProxiedStream {
     this.#deliver();
   }
 
+  /** The end follows what is under way; whatever the source sends from now on is dropped. Idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#push('end', 0);
+  }
+
   /** What is under way is lost. */
   close(): void {
     this.#over = true;
@@ -70,6 +74,7 @@ export class ProxiedStream {
   }
 
   #received(chunk: Buffer): void {
+    if (this.#ended) return;
     const faults = this.#weather.faultsOf(this.#link);
     const damage = this.#link.lane('damage');
     this.#push(chance(damage, faults.corruptRate) ? damaged(chunk, damage) : chunk, chunk.length);
@@ -111,7 +116,7 @@ export class ProxiedStream {
 
   #write(destination: Socket, what: Piece['what']): void {
     if (what === 'end') destination.end();
-    else if (what === 'reset') destination.resetAndDestroy();
+    else if (what === 'reset') reset(destination);
     else {
       this.#bytes -= what.length;
       if (!destination.destroyed) destination.write(what);
@@ -119,6 +124,15 @@ export class ProxiedStream {
       this.#full = false;
       this.#source.resume();
     }
+  }
+}
+
+/** Resets a TCP connection; a UNIX socket has no such thing, and is closed. */
+export function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy();
   }
 }
 

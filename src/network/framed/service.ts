@@ -45,6 +45,7 @@ export class Service {
     this.#parts.hub.awake.start();
     try {
       await this.#listen();
+      if (!this.running) throw new NetworkError('CANCELLED', 'the network was stopped while it started');
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -67,7 +68,7 @@ export class Service {
       if (this.#state === 'running') continue;
       listener.stop();
       await listener.closed;
-      throw new NetworkError('CANCELLED', 'the network was stopped while it started');
+      return;
     }
   }
 

@@ -107,7 +107,8 @@ export class Dialer {
     this.#connection = undefined;
     const attempt = this.#series.attempt + 1;
     const retryInMs = this.#again(this.#series);
-    this.#parts.tell({ type: 'unreachable', address: this.#address, error, attempt, retryInMs });
+    const { target } = this.#parts;
+    this.#parts.tell({ type: 'unreachable', address: this.#address, node: target, error, attempt, retryInMs });
   }
 
   #again(series: Reconnect): number {

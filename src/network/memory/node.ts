@@ -89,8 +89,9 @@ export class MemoryNode implements Network, SessionOwner {
   }
 
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    options.signal?.throwIfAborted();
-    if (this.#state !== 'idle') throw new NetworkError('STOPPED', 'a network can be started only once');
+    const { signal } = options;
+    if (this.#state !== 'idle') throw new NetworkError('STOPPED', 'a network is started once');
+    if (signal?.aborted) throw new NetworkError('CANCELLED', 'the start was cancelled', { cause: signal.reason });
     if (this.#parts.listen) this.#parts.hub.listen(this);
     this.#state = 'running';
     this.#dialer?.dial();

@@ -91,11 +91,11 @@ export class Star implements Topology {
     return this.#route(message.to)?.send(message) ?? 'UNREACHABLE';
   }
 
-  /** The same message to many, encoded once for each codec. */
+  /** The same message to many, encoded once for each codec. None of it goes upstream for somebody else. */
   sendMany(message: NetworkMessage, nodes: readonly NodeId[]): readonly SendOutcome[] {
     const encoded = new Map<string, EncodedMessage>();
     return nodes.map((node) => {
-      const connection = this.#route(node);
+      const connection = this.#connections.get(node);
       if (connection === undefined) return 'UNREACHABLE';
       const { codec } = connection;
       let form = encoded.get(codec.name);

@@ -1,0 +1,128 @@
+import { NetworkError } from '../../../base/errors.js';
+import { demand, demandCode, demandEqual, outcomeOf } from '../assertions.js';
+import type { Demand } from '../demand.js';
+
+const GRACE_MS = 100;
+/** How much longer than its grace a stop may take that nobody answers, in milliseconds. */
+const LAST_WORDS_MS = 3000;
+
+export const FAILURES: readonly Demand[] = [
+  {
+    name: 'failures: a peer that vanishes without a word is not answered for: its requests end with TIMEOUT',
+    about: 'requests',
+    needs: ['silence'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      a.handle((_, { payload }) => payload);
+      stage.silence(a);
+      const asked = stage.settle(b.ask('a', 1, { timeoutMs: 100 }), 'a request to a peer that vanished');
+      await demandCode(asked, ['TIMEOUT'], 'a request to a peer that vanished');
+      demand(b.seen('disconnected').length === 0, 'silence for a moment is not the end of a connection', b.story());
+      stage.heal(a);
+      demandEqual(
+        await stage.settle(b.ask('a', 2), 'a request after the silence'),
+        2,
+        'when it is over, requests are answered',
+      );
+    },
+  },
+  {
+    name: 'failures: disconnect is the way out of a connection that fell silent',
+    about: 'requests',
+    needs: ['silence'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      a.handle((_, { payload }) => payload);
+      stage.silence(a);
+      const waiting = outcomeOf(b.ask('a', 1));
+      b.network.disconnect('a', new NetworkError('RECEIVE_FAILED', 'silent for too long'));
+      demandEqual(
+        await stage.settle(waiting, 'a request over the connection that ended'),
+        'CLOSED',
+        'its requests end with CLOSED',
+      );
+      await stage.until(
+        () => b.seen('disconnected').length === 1,
+        'who ends it is told at once',
+        () => b.story(),
+      );
+      stage.heal(a);
+      await stage.connect(b, a);
+      demandEqual(
+        await stage.settle(b.ask('a', 2), 'a request'),
+        2,
+        'it is dialled again, and the new connection works',
+      );
+    },
+  },
+  {
+    name: 'failures: stop ends in time although the peer has vanished',
+    about: 'messages',
+    needs: ['silence'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      stage.silence(a);
+      b.tell('a', 'x'.repeat(100_000));
+      const startedAt = stage.now();
+      const stops = [a, b].map(({ network }) => network.stop({ graceMs: GRACE_MS }));
+      await stage.settle(Promise.all(stops), 'two nodes stop that do not hear each other');
+      const tookMs = stage.now() - startedAt;
+      demand(
+        tookMs <= GRACE_MS + LAST_WORDS_MS,
+        `stop waits for its grace of ${GRACE_MS} ms, and not for who does not answer`,
+        `${Math.round(tookMs)} ms`,
+      );
+    },
+  },
+  {
+    name: 'failures: a peer that closes its half of the connection is lost, and what waits for it ends',
+    about: 'requests',
+    needs: ['halfClose'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      a.handle(() => new Promise(() => {}));
+      const waiting = outcomeOf(b.ask('a', 1));
+      await stage.until(() => a.network.metrics().messagesIn > 0, 'the request arrives');
+      stage.halfClose(a, b);
+      await stage.until(
+        () => b.seen('disconnected').length === 1,
+        'who can hear no answer any more is told',
+        () => b.story(),
+      );
+      demandEqual(
+        await stage.settle(waiting, 'a request over half a connection'),
+        'CLOSED',
+        'its request ends with CLOSED',
+      );
+      demandEqual(b.seen('disconnected')[0]?.left, false, 'half a connection is no goodbye');
+      await stage.until(
+        () => a.seen('disconnected').length === 1,
+        'the other side is told as well',
+        () => a.story(),
+      );
+    },
+  },
+  {
+    name: 'failures: what waited for a peer that is killed meanwhile is lost, and nobody gets it later',
+    about: 'messages',
+    needs: ['silence', 'kill'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      stage.silence(a);
+      for (let number = 0; number < 10; number += 1) b.tell('a', number);
+      await stage.kill(a);
+      stage.heal(a);
+      await stage.until(
+        () => b.seen('disconnected').length === 1,
+        'the peer of a node that was killed is told',
+        () => b.story(),
+      );
+      const next = await stage.again(a);
+      await stage.start(next);
+      await stage.connect(b, next);
+      b.tell('a', 'new');
+      await stage.until(() => next.payloads().includes('new'), 'the new connection works');
+      demandEqual(next.payloads(), ['new'], 'what was sent over a connection that was lost is lost with it');
+    },
+  },
+];
