@@ -102,6 +102,7 @@ function inspect(value: unknown, room: number): number {
 
 function inspectObject(value: object, room: number): number {
   if (room === 0) throw new Unwritable(TOO_DEEP);
+  if (isUsual(value)) return Array.isArray(value) ? inspectList(value, room) : inspectFields(value as Fields, room);
   const form = formOf(value);
   if (form === value) return inspectParts(value, room);
   const isObject = typeof form === 'object' && form !== null;
@@ -129,25 +130,37 @@ function inspectList(list: readonly unknown[], room: number): number {
 function inspectFields(fields: Fields, room: number): number {
   let found = PLAIN_FORM;
   let keys = 0;
+  let kept = 0;
   let at = '';
   try {
     for (at in fields) {
       keys += 1;
-      if (isBytesKey(at)) found |= BYTES_FORM;
-      found |= inspect(fields[at], room - 1);
+      const form = inspect(fields[at], room - 1);
+      if ((form & EXOTIC_FORM) === 0) kept += 1;
+      found |= form;
     }
   } catch (error) {
     throw within(at, error);
   }
   if (keys > MAX_KEYS) throw new Unwritable(`an object with more than ${MAX_KEYS} keys`);
-  return found;
+  // With two keys that are surely written it cannot look like bytes: so few have to be read that it is worth the count.
+  return kept > 1 ? found : found | inspectKeys(fields);
 }
+
+function inspectKeys(fields: Fields): number {
+  for (const key in fields) if (isBytesKey(key)) return BYTES_FORM;
+  return PLAIN_FORM;
+}
+
+/** A list or a plain object, which is written as it is: told apart from all others by as few looks as can be. */
+const isUsual = (value: object): boolean =>
+  (value as { readonly toJSON?: unknown }).toJSON === undefined &&
+  (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
 
 /** What is written for an object: mostly itself. */
 function formOf(value: object): unknown {
+  if (isUsual(value) || value instanceof Uint8Array) return value;
   const { toJSON } = value as { readonly toJSON?: unknown };
-  if (toJSON === undefined && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)) return value;
-  if (value instanceof Uint8Array) return value;
   if (value instanceof RawPayload) return value.value();
   if (typeof toJSON === 'function') return toJSON.call(value, '');
   if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();

@@ -150,7 +150,11 @@ for (const codec of CODECS) {
       [{ $b64: new Uint8Array([1]) }],
     ];
     for (const value of values) assert.deepEqual(through(codec, value), value);
-    assert.deepEqual(through(codec, { $b64: 'AQID', gone: undefined }), { $b64: 'AQID' });
+    for (const gone of [undefined, () => 1, Symbol('s'), { toJSON: () => undefined }]) {
+      assert.deepEqual(through(codec, { $b64: 'AQID', gone }), { $b64: 'AQID' });
+      assert.deepEqual(through(codec, { gone, also: gone, $b64: 'AQID' }), { $b64: 'AQID' });
+    }
+    assert.deepEqual(through(codec, { $b64: 'AQID', kept: Number.NaN }), { $b64: 'AQID', kept: null });
   });
 
   test(`${codec.name}: what has no wire form is refused, and its path is named`, () => {
