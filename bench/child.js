@@ -1,5 +1,6 @@
 /** One side of a measure, in a process of its own; host.js calls these actions over the IPC channel. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { measureCodec } from './codec.js';
 import { crowd } from './crowd.js';
 import { lead } from './leader.js';
 import { load } from './load.js';
@@ -41,6 +42,7 @@ const actions = {
   },
   ready: () => side.ready(),
   load: (options) => load(side, options),
+  codec: measureCodec,
   counts: () => side.counts(),
   cpu: () => process.cpuUsage(),
   memory: async () => {

@@ -20,7 +20,7 @@ const samples = new Float64Array(MAX_SAMPLES);
  * @param {Pick<import('./peers/peer.js').AskSide, 'request'>} side
  * @param {Load} load
  */
-export async function load(side, { connections, depth, size = 'small', durationMs }) {
+export async function load(side, { connections, depth, size = '340 B', durationMs }) {
   const question = QUESTIONS[size];
   let requests = 0;
   let sequence = 0;

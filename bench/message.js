@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * What is asked and answered: the same for every peer. About 300 bytes of JSON, as real work would send it, made
  * anew for each request; the answer echoes a part of it.
@@ -17,13 +19,22 @@ const question = (sequence) => ({
   tags: ['product', 'front', 'autumn'],
 });
 
-/** Records of `largeQuestion`: about 10 KiB of JSON. */
-const RECORDS = Array.from({ length: 29 }, (_, index) => question(index));
+/** Differs from its neighbours as the rows of a real list do: names count on, digests have nothing in common. */
+const record = (/** @type {number} */ index) => ({
+  ...question(index),
+  file: `/srv/media/incoming/2025/11/20/IMG_20251120_${141_530 + 7 * index}.jpg`,
+  sha256: createHash('sha256').update(String(index)).digest('hex'),
+  size: { width: 640 + ((index * 37) % 1280), height: 480 + ((index * 53) % 960) },
+});
 
-/** A batch of work. @param {number} sequence */
-const largeQuestion = (sequence) => ({ ...question(sequence), records: RECORDS });
+/** @param {number} count of records that come with it, about 340 bytes of JSON each */
+function batch(count) {
+  const records = Array.from({ length: count }, (_, index) => record(index));
+  return (/** @type {number} */ sequence) => ({ ...question(sequence), records });
+}
 
-export const QUESTIONS = { small: question, large: largeQuestion };
+/** By their size as JSON. */
+export const QUESTIONS = { '340 B': question, '10 KiB': batch(29), '100 KiB': batch(299) };
 
 /** @param {Question} asked */
 export const answerTo = (asked) => ({

@@ -21,6 +21,7 @@ import { parseArgs } from 'node:util';
 const FULL = {
   request: { rounds: 4, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
   transports: { rounds: 3, passes: 2, compileMs: 2000, warmUpMs: 100, measureMs: 300 },
+  codecs: { rounds: 2, passes: 1, compileMs: 1000, warmUpMs: 100, measureMs: 200 },
   startUp: { runs: 21 },
   idle: { connections: 5000, rounds: 3, watchMs: 20_000 },
 };
@@ -28,17 +29,18 @@ const FULL = {
 const QUICK = {
   request: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 200, measureMs: 300 },
   transports: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 100, measureMs: 200 },
+  codecs: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 100, measureMs: 200 },
   startUp: { runs: 3 },
   idle: { connections: 500, rounds: 1, watchMs: 3000 },
 };
 
-const WORKLOADS = ['request', 'transports', 'start-up', 'idle'];
+const WORKLOADS = ['request', 'transports', 'codecs', 'start-up', 'idle'];
 
 const USAGE = `usage: npm run bench -- [WORKLOAD ...] [options]
   WORKLOAD       ${WORKLOADS.join(', ')} (default: all)
   --json         one JSON document on stdout instead of the table
   --only REGEX   only the cases that match, e.g. 'request/8', 'transports/64'
-  --rounds N     rounds of request (default ${FULL.request.rounds}) and of transports (default ${FULL.transports.rounds})
+  --rounds N     rounds of request (default ${FULL.request.rounds}), transports and codecs (default ${FULL.transports.rounds})
   --quick        a short look: one round, small numbers; not for figures
 `;
 
@@ -72,7 +74,12 @@ function readArguments() {
 function effortOf({ quick, rounds }) {
   const effort = quick ? QUICK : FULL;
   if (rounds === undefined) return effort;
-  return { ...effort, request: { ...effort.request, rounds }, transports: { ...effort.transports, rounds } };
+  return {
+    ...effort,
+    request: { ...effort.request, rounds },
+    transports: { ...effort.transports, rounds },
+    codecs: { ...effort.codecs, rounds },
+  };
 }
 
 /** The peers belong to the bench alone; they are installed here when they are missing. */

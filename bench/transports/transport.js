@@ -38,8 +38,11 @@ const TRANSPORTS = {
   net: () => import('./net.js'),
 };
 
+/** The same network with each of its codecs. */
+export const CODECS = ['json', 'msgpack', 'json+deflate', 'msgpack+deflate'];
+
 /** In the order in which each round measures them. */
 export const NAMES = Object.keys(TRANSPORTS);
 
-/** A process loads the transport that it runs and no other. @param {string} name */
-export const transportOf = (name) => TRANSPORTS[name]();
+/** A process loads the transport that it runs and no other. @param {string} name of a transport, or of a codec */
+export const transportOf = (name) => (TRANSPORTS[name] ?? ours({ network: 'tcp', codec: name }))();

@@ -8,16 +8,16 @@ export const name = 'transports';
 
 /** @type {Record<string, import('../rounds.js').Work>} */
 const LOADS = {
-  'transports/1': { connections: 1, depth: 1, size: 'small' },
-  'transports/64': { connections: 1, depth: 64, size: 'small' },
-  'transports/64x10KiB': { connections: 1, depth: 64, size: 'large' },
+  'transports/1': { connections: 1, depth: 1, size: '340 B' },
+  'transports/64': { connections: 1, depth: 64, size: '340 B' },
+  'transports/64x10KiB': { connections: 1, depth: 64, size: '10 KiB' },
 };
 const WARM_UP = { connections: 1, depth: 64 };
 
 export const cases = Object.keys(LOADS);
 
 /** @param {string} transport */
-const connectedBy = (transport) => async (/** @type {import('../pair.js').Pair} */ pair) => {
+export const connectedBy = (transport) => async (/** @type {import('../pair.js').Pair} */ pair) => {
   const { address } = await pair.answering.call('listen', { transport });
   await pair.asking.call('connect', { transport, address });
 };
