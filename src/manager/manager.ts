@@ -8,10 +8,10 @@ import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
 import { type Answer, sendAnswer } from '../network/answer.js';
+import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
 import { type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Dispatcher } from './dispatcher.js';
-import { draftError, timeoutError } from './draft.js';
 import type { Handler } from './handler.js';
 
 export interface ManagerParts {
@@ -222,9 +222,10 @@ export class NetworkManager {
     if (event.type === 'undelivered') this.requester.failed(event.id, event.error);
     if (event.type !== 'disconnected' && event.type !== 'interrupted') return;
     const { peer, error } = event;
+    const left = event.type === 'disconnected' && event.left;
     // Whoever waits for this node may still hear from it over what is left.
     if (event.type === 'disconnected') this.dispatcher.abandon(peer.node);
-    this.requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lostError(event));
+    this.requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lostError(event), left ? 'left' : 'lost');
   }
 }
 

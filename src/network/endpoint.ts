@@ -4,15 +4,25 @@ import { type ErrorCode, messageOf, NetworkError } from '../base/errors.js';
 import { type Log, silentLog } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import { type Random, systemRandom } from '../base/random.js';
-import { MAX_TTL_MS, shownValue } from '../message/guard.js';
 import type { NetworkMessage } from '../message/message.js';
 import { Stamp } from '../message/stamp.js';
+import { draftError, timeoutError } from './draft.js';
 import type { MessageHandler } from './message-handler.js';
 import type { NetworkMetrics, RequestMetrics } from './metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network.js';
 import { Reception } from './reception.js';
 import { RequestTimer } from './request-timer.js';
-import { type RequestDraft, Requester, type RequestLimits } from './requester.js';
+import { type RequestDraft, Requester } from './requester.js';
+import { Bodies } from './streams/bodies.js';
+import type { Body } from './streams/body.js';
+import type { BodyLimits } from './streams/limits.js';
+import type { BodyDraft, BodyRequestLimits } from './streams/uploads.js';
+import { isBodyVerb } from './streams/wire.js';
+
+/** A request, with a body if there is one. */
+export interface EndpointDraft extends RequestDraft {
+  readonly body?: Body | undefined;
+}
 
 /** A Network that asks and answers. What wraps one (retries, balancing) is one again. */
 export interface RequestingNetwork extends Network {
@@ -21,7 +31,7 @@ export interface RequestingNetwork extends Network {
    * @throws NetworkError what the peer's handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE,
    *   TOO_LARGE, SERIALIZATION, STOPPED, INVALID_OPTION
    */
-  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
+  request(draft: EndpointDraft, limits?: BodyRequestLimits): Promise<NetworkMessage>;
   /** Those of the network, and of the requests. */
   metrics(): NetworkMetrics & { readonly requests: RequestMetrics };
   /** Who answers requests and sees events; the one before is replaced. */
@@ -37,6 +47,8 @@ export interface EndpointParts {
   readonly random?: Random | undefined;
   /** @default silent */
   readonly log?: Log | undefined;
+  /** Bounds of byte streams. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
 }
 
 /** Ends of a connection that say more than that it ended: they are the answer to whatever was asked. */
@@ -70,6 +82,7 @@ export class Endpoint implements RequestingNetwork {
   readonly #timer: RequestTimer;
   readonly #requester: Requester;
   readonly #reception: Reception;
+  readonly #bodies: Bodies;
   readonly #subscription: Disposable;
   #sink: MessageSink | undefined;
   #stop: Promise<void> | undefined;
@@ -84,7 +97,9 @@ export class Endpoint implements RequestingNetwork {
     this.#wheel = new DeadlineWheel(clock);
     this.#timer = new RequestTimer(clock);
     this.#requester = new Requester({ network, stamp, wheel: this.#wheel, timer: this.#timer });
-    this.#reception = new Reception({ network, clock, stamp, wheel: this.#wheel, log });
+    const shared = { network, clock, stamp, wheel: this.#wheel, log };
+    this.#bodies = new Bodies({ ...shared, requester: this.#requester, limits: parts.bodies });
+    this.#reception = new Reception({ ...shared, bodies: this.#bodies });
     network.onMessage((message, peer) => this.#arrived(message, peer));
     this.#subscription = network.onPeer((event) => this.#peerEvent(event));
   }
@@ -103,13 +118,20 @@ export class Endpoint implements RequestingNetwork {
 
   /** Those of the network, of the requests and of the handler. */
   get counters(): Readonly<Record<string, number>> {
-    return { ...this.#network.counters, ...this.#requester.counters, ...this.#reception.counters };
+    const { unsentAnswers, counters } = this.#reception;
+    return {
+      ...this.#network.counters,
+      ...this.#requester.counters,
+      ...counters,
+      unsentAnswers,
+      ...this.#bodies.counters,
+    };
   }
 
   metrics(): NetworkMetrics & { readonly requests: RequestMetrics } {
     const { histogram } = this.#timer;
     const requests = { waiting: this.#requester.waiting, answered: histogram.count, latency: histogram };
-    return { ...this.#network.metrics(), requests };
+    return { ...this.#network.metrics(), requests, bodies: this.#bodies.metrics() };
   }
 
   start(options?: { readonly signal?: AbortSignal }): Promise<void> {
@@ -124,9 +146,19 @@ export class Endpoint implements RequestingNetwork {
     return this.#network.sendMany(message, peers);
   }
 
-  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
-    const wrong = timeoutError(limits?.timeoutMs);
-    return wrong ? Promise.reject(wrong) : this.#requester.request(draft, limits);
+  request(draft: EndpointDraft, limits?: BodyRequestLimits): Promise<NetworkMessage> {
+    const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
+    if (wrong) return Promise.reject(wrong);
+    return hasBody(draft) ? this.#bodies.outgoing.request(draft, limits) : this.#requester.request(draft, limits);
+  }
+
+  /**
+   * An event with a body. Ends when the handler there has taken all of it.
+   * @throws NetworkError as `request`; CANCELLED if the handler does not want all of it
+   */
+  emit(draft: BodyDraft, limits?: BodyRequestLimits): Promise<void> {
+    const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
+    return wrong ? Promise.reject(wrong) : this.#bodies.outgoing.event(draft, limits);
   }
 
   handle(handler: MessageHandler): void {
@@ -176,26 +208,24 @@ export class Endpoint implements RequestingNetwork {
     const { kind } = message;
     if (kind === 'response' || kind === 'error') this.#requester.answer(message, peer.node);
     else if (kind === 'control' && message.type === 'cancel') this.#reception.cancel(message, peer);
+    else if (kind === 'control' && isBodyVerb(message.type)) this.#bodies.control(message, peer);
     else if ((kind === 'request' || kind === 'event') && this.#reception.handler) this.#reception.take(message, peer);
-    else if (this.#sink) this.#sink(message, peer);
-    else if (kind === 'request') this.#reception.turnAway(message);
+    else if (this.#sink && !message.body) this.#sink(message, peer);
+    else this.#reception.turnAway(message, peer);
   }
 
   #peerEvent(event: PeerEvent): void {
     if (event.type === 'undelivered') this.#requester.failed(event.id, event.error);
+    this.#bodies.peerEvent(event);
     if (event.type !== 'disconnected' && event.type !== 'interrupted') return;
     const { peer, error } = event;
     const left = event.type === 'disconnected' && event.left;
     // Whoever waits for this node may still hear from it over what is left.
-    if (event.type === 'disconnected') this.#reception.peerLost(peer.node);
+    if (event.type === 'disconnected') this.#reception.peerLost(peer.node, left);
     const text = `${peer.node} ${left ? 'left' : 'was lost'} before it answered`;
     const lost = new NetworkError('CLOSED', text, { cause: error, node: peer.node });
-    this.#requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lost);
+    this.#requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lost, left ? 'left' : 'lost');
   }
 }
 
-function timeoutError(timeoutMs: number | undefined): NetworkError | undefined {
-  if (timeoutMs === undefined || (timeoutMs >= 0 && timeoutMs <= MAX_TTL_MS)) return undefined;
-  const rule = `a number of milliseconds from 0 to ${MAX_TTL_MS} (7 days)`;
-  return new NetworkError('INVALID_OPTION', `timeoutMs: ${shownValue(timeoutMs)} is not ${rule}`);
-}
+const hasBody = (draft: EndpointDraft): draft is BodyDraft => draft.body !== undefined;

@@ -1,5 +1,6 @@
 import type { NetworkMessage } from '../message/message.js';
 import type { Peer } from './network.js';
+import type { ByteStream } from './streams/byte-stream.js';
 
 /**
  * What a program does about the messages that come to it, where there are no roles and no handlers by name.
@@ -18,6 +19,8 @@ export interface MessageContext {
   readonly peer: Peer;
   /** The payload, decoded. @throws NetworkError DESERIALIZATION if its bytes are no value */
   readonly payload: unknown;
+  /** The byte stream that came with the message, if one did. */
+  readonly body: ByteStream | undefined;
   /** Fires when the caller gave up, its time is over, its connection ended, or this node is being stopped. */
   readonly signal: AbortSignal;
   /** How long the caller will still wait, in milliseconds from now; undefined if it did not say. */

@@ -26,6 +26,14 @@ export interface NetworkMetrics {
   readonly queuedBytes: number;
   /** Where requests are made through it: an `Endpoint`, and what wraps one. */
   readonly requests?: RequestMetrics;
+  /** Likewise, of those of them that have one. */
+  readonly bodies?: BodyMetrics;
+}
+
+/** Byte streams that are under way, now. */
+export interface BodyMetrics {
+  readonly incoming: number;
+  readonly outgoing: number;
 }
 
 export interface RequestMetrics {

@@ -6,10 +6,12 @@ import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
 import type { Stamp } from '../message/stamp.js';
-import { type Answer, handlerError, sendAnswer } from './answer.js';
+import { handlerError } from './answer.js';
 import type { MessageHandler } from './message-handler.js';
 import type { Network, Peer } from './network.js';
-import { type Counter, Serving, Servings } from './serving.js';
+import { Replies } from './replies.js';
+import { type Counter, isTracked, Serving, Servings } from './serving.js';
+import type { Bodies } from './streams/bodies.js';
 
 /** Handlers that may run at once; requests beyond them are answered OVERLOADED, events are dropped. */
 const MAX_RUNNING = 10_000;
@@ -27,8 +29,6 @@ export interface ReceptionCounters {
   duplicates: number;
   /** Requests whose caller gave up, was lost, or had no time left before the handler was done. */
   abandoned: number;
-  /** Answers that could not be queued: the caller was gone or did not read. */
-  unsentAnswers: number;
 }
 
 interface ReceptionParts {
@@ -37,13 +37,15 @@ interface ReceptionParts {
   readonly stamp: Stamp;
   readonly wheel: DeadlineWheel;
   readonly log: Log;
+  readonly bodies: Bodies;
 }
 
 /** Runs a MessageHandler for what arrives, and sends its answers. */
 export class Reception implements Counter {
   readonly clock: Clock;
   readonly #network: Network;
-  readonly #sender: Pick<ReceptionParts, 'network' | 'stamp'>;
+  readonly #bodies: Bodies;
+  readonly #replies: Replies;
   readonly #wheel: DeadlineWheel;
   readonly #log: Log;
   readonly #running = new Servings();
@@ -57,42 +59,50 @@ export class Reception implements Counter {
     noHandler: 0,
     duplicates: 0,
     abandoned: 0,
-    unsentAnswers: 0,
   };
 
   constructor(parts: ReceptionParts) {
     this.clock = parts.clock;
     this.#network = parts.network;
-    this.#sender = parts;
+    this.#bodies = parts.bodies;
+    this.#replies = new Replies({ ...parts, bodies: parts.bodies.incoming });
     this.#wheel = parts.wheel;
     this.#log = parts.log;
   }
 
+  /** Answers that could not be queued: the caller was gone or did not read. */
+  get unsentAnswers(): number {
+    return this.#replies.unsent;
+  }
+
   /** A request or an event, for the handler. */
   take(message: NetworkMessage, peer: Peer): void {
+    if (isTracked(message) && this.#repeats(message, peer)) return;
     if (!this.handler || this.#closed) {
-      this.turnAway(message);
+      this.turnAway(message, peer);
       return;
     }
-    if (message.kind === 'request' && this.#running.size > 0 && this.#repeats(message, peer)) return;
     if (this.#running.size >= MAX_RUNNING) {
       this.counters.overloaded += 1;
       const text = `${this.#network.self} has ${MAX_RUNNING} messages in hand, its limit`;
-      this.#answerError(message, new NetworkError('OVERLOADED', text));
+      this.#replies.error({ message, peer }, new NetworkError('OVERLOADED', text));
       return;
     }
-    this.#run(this.handler, new Serving(this, message, peer));
+    const serving = new Serving(this, message, peer);
+    const refusal = message.body && this.#open(serving);
+    if (refusal) this.#replies.error(serving, refusal);
+    else this.#run(this.handler, serving);
   }
 
-  /** Answers a request that nobody here takes. */
-  turnAway(message: NetworkMessage): void {
-    if (message.kind !== 'request') return;
+  /** Answers what nobody here takes. */
+  turnAway(message: NetworkMessage, peer: Peer): void {
+    if (!isTracked(message)) return;
     const { self } = this.#network;
     if (!this.#closed) this.counters.noHandler += 1;
     const error = this.#closed
       ? new NetworkError('UNREACHABLE', `${self} is shutting down`)
       : new NetworkError('NO_HANDLER', `${self} has no handler for '${message.type}'`);
-    this.#answerError(message, error);
+    this.#replies.error({ message, peer }, error);
   }
 
   /** The caller gave up. Only the peer that handed the request to us may say so. */
@@ -103,16 +113,32 @@ export class Reception implements Counter {
     this.#giveUp(serving, new NetworkError('CANCELLED', text));
   }
 
-  peerLost(peer: NodeId): void {
+  /** @param left it said goodbye */
+  peerLost(peer: NodeId, left: boolean): void {
     for (const serving of this.#running.of(peer)) {
       const text = `${peer} was lost while it waited for '${serving.message.type}'`;
-      this.#giveUp(serving, new NetworkError('CLOSED', text));
+      if (!left && serving.body?.resumable) this.#park(serving);
+      else this.#giveUp(serving, new NetworkError('CLOSED', text));
     }
   }
 
   expired(serving: Serving): void {
-    const { from, type } = serving.message;
-    this.#giveUp(serving, new NetworkTimeoutError(`${from} waits no longer for '${type}'`));
+    const { message, body, parked } = serving;
+    const { from, type } = message;
+    if (parked) {
+      const text = `${from} did not come back to '${type}' within ${this.#bodies.limits.resumeMs} ms`;
+      this.#giveUp(serving, new NetworkError('CLOSED', text));
+    } else if (body?.resumable && !body.isOver && !body.failure) this.#park(serving);
+    else this.#giveUp(serving, new NetworkTimeoutError(`${from} waits no longer for '${type}'`));
+  }
+
+  bodyGotOn(serving: Serving, arrived: boolean): void {
+    if (serving.aborted || (serving.parked && !arrived)) return;
+    this.#prolong(serving, serving.message.ttl);
+  }
+
+  bodyGivenUp(serving: Serving, error: NetworkError): void {
+    this.#giveUp(serving, error);
   }
 
   /** Takes nothing new, waits at most `graceMs` for what runs, then aborts it and answers CLOSED. */
@@ -126,21 +152,43 @@ export class Reception implements Counter {
     const cut = new NetworkError('CLOSED', `${this.#network.self} was stopped before it was done`);
     for (const serving of this.#running.all()) {
       this.#wheel.remove(serving);
-      this.#answerError(serving.message, cut);
+      this.#replies.error(serving, cut);
       this.#running.abandon(serving, cut);
+      this.#close(serving, cut);
     }
   }
 
   /** Whether it is in hand already: then that one answers it as well, and has as much time as the repeat says. */
   #repeats(message: NetworkMessage, peer: Peer): boolean {
-    const serving = this.#running.get(peer.node, message.id);
-    if (!serving) return false;
+    const serving = this.#running.size === 0 ? undefined : this.#running.get(peer.node, message.id);
+    if (!serving) return message.body !== undefined && this.#bodies.incoming.past.repeat(peer.node, message.id);
     this.counters.duplicates += 1;
-    if (message.ttl !== undefined) {
-      serving.prolong(message.ttl);
-      this.#wheel.add(serving, message.ttl);
-    }
+    this.#prolong(serving, message.ttl);
+    serving.body?.admit(message.body?.attempt);
     return true;
+  }
+
+  #prolong(serving: Serving, ttl: number | undefined): void {
+    serving.parked = false;
+    if (ttl === undefined) return;
+    serving.prolong(ttl);
+    this.#wheel.add(serving, ttl);
+  }
+
+  /** Its caller is away, and may come back with its body. */
+  #park(serving: Serving): void {
+    const { resumeMs } = this.#bodies.limits;
+    serving.parked = true;
+    serving.prolong(resumeMs);
+    this.#wheel.add(serving, resumeMs);
+  }
+
+  #open(serving: Serving): NetworkError | undefined {
+    const { message, peer } = serving;
+    const body = this.#bodies.incoming.open({ message, peer: peer.node, owner: serving });
+    if (body instanceof NetworkError) return body;
+    serving.body = body;
+    return undefined;
   }
 
   #run(handler: MessageHandler, serving: Serving): void {
@@ -179,37 +227,38 @@ export class Reception implements Counter {
   #succeeded(serving: Serving, value: unknown): void {
     this.counters.handled += 1;
     const { message } = serving;
-    if (value === undefined || message.kind !== 'request' || serving.aborted) return;
-    try {
-      this.#answer(message, 'response', value);
-    } catch (error) {
-      const text = `'${message.type}' returned what cannot be sent: ${messageOf(error)}`;
-      this.#answerError(message, new NetworkError('HANDLER_FAILED', text));
-    }
+    if (message.kind === 'request' && !serving.aborted) this.#replies.value(serving, value);
+    if (!serving.body) return;
+    const text = `the handler of '${message.type}' has ended without taking all of its body`;
+    this.#close(serving, new NetworkError('CANCELLED', text));
   }
 
   #failed(serving: Serving, thrown: unknown): void {
     this.counters.failed += 1;
-    const { message } = serving;
+    const { message, body } = serving;
+    // What went wrong with the body is the sender's to know, whatever it is.
+    const error = handlerError(thrown, body?.failure && thrown === body.failure ? body.failure.code : undefined);
     if (message.kind !== 'request') {
       this.#log.warn({ type: message.type, from: message.from, err: messageOf(thrown) }, 'an event handler failed');
-      return;
-    }
-    if (!serving.aborted) this.#answerError(message, handlerError(thrown));
+    } else if (!serving.aborted) this.#replies.error(serving, error);
+    this.#close(serving, error);
   }
 
   #giveUp(serving: Serving, error: NetworkError): void {
     this.counters.abandoned += 1;
     this.#wheel.remove(serving);
     this.#running.abandon(serving, error);
+    this.#close(serving, error);
   }
 
-  #answerError(message: NetworkMessage, error: NetworkError): void {
-    if (message.kind === 'request') this.#answer(message, 'error', error.toWire());
-  }
-
-  /** @throws NetworkError SERIALIZATION */
-  #answer(request: NetworkMessage, kind: Answer['kind'], payload: unknown): void {
-    if (!sendAnswer(this.#sender, request, { kind, payload })) this.counters.unsentAnswers += 1;
+  /** The body of a message that has ended ends with it. */
+  #close({ message, peer, body }: Serving, reason: NetworkError): void {
+    if (!body) return;
+    const { incoming } = this.#bodies;
+    incoming.close(body, reason);
+    // Of a request its answer is remembered. One that was lost or late may be tried anew; one that nobody wants may not.
+    const isFinal = body.failure?.code === 'CANCELLED' || message.kind === 'event';
+    if (isFinal && !incoming.past.has(peer.node, message.id))
+      incoming.past.add(peer.node, message.id, () => body.admit());
   }
 }

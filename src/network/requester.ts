@@ -1,20 +1,30 @@
 import { AbortWatch } from '../base/abort-watch.js';
-import { Deadline, type DeadlineWheel } from '../base/deadline-wheel.js';
-import { fromWire, NetworkError, NetworkTimeoutError, toNetworkError } from '../base/errors.js';
+import type { DeadlineWheel } from '../base/deadline-wheel.js';
+import { NetworkError, NetworkTimeoutError } from '../base/errors.js';
 import { ANYONE, type NodeId } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
-import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome } from './network.js';
 import type { RequestTimer } from './request-timer.js';
+import { type Attendant, type Loss, type Read, Waiting, type WaitingHost } from './waiting.js';
 
-export type RequestDraft = Omit<MessageDraft, 'kind'>;
+/** What a caller says of a request. */
+export type RequestDraft = Omit<MessageDraft, 'kind' | 'body'>;
 
 export interface RequestLimits {
   /** How long to wait for the answer, in milliseconds. @default 5000 */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A message that is ready to be sent, and what becomes of it. */
+export interface Carriage {
+  readonly message: NetworkMessage;
+  readonly limits: RequestLimits;
+  readonly attendant: Attendant;
+  /** What the promise resolves with when an answer comes. */
+  readonly read: (answer: NetworkMessage) => unknown;
 }
 
 export interface RequesterCounters {
@@ -44,7 +54,7 @@ const MAX_WAITING_REQUESTS = 1_000_000;
  * Requests over any network: each ends exactly once, with the answer, the peer's error, the deadline,
  * the caller's abort, or the loss of the peer. Late and repeated answers are dropped and counted.
  */
-export class Requester {
+export class Requester implements WaitingHost {
   readonly #network: Network;
   readonly #stamp: Stamp;
   readonly #wheel: DeadlineWheel;
@@ -75,8 +85,28 @@ export class Requester {
   request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
   request<T>(draft: RequestDraft, limits: RequestLimits, read: (answer: NetworkMessage) => T): Promise<T>;
   request(draft: RequestDraft, limits: RequestLimits = {}, read: Read = itself): Promise<unknown> {
-    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = limits;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = limits;
     const message = this.#stamp.makeRequest(draft, Math.max(1, Math.ceil(timeoutMs)));
+    return this.#begin(message, limits, { read, attendant: undefined });
+  }
+
+  /** Sends a message that somebody attends, and waits for it as for a request. */
+  carry<T>({ message, limits, attendant, read }: Carriage): Promise<T> {
+    return this.#begin(message, limits, { read, attendant }) as Promise<T>;
+  }
+
+  /** Who attends the message of this id, if it was sent through `via`. */
+  attendant(id: string | undefined, via: NodeId): Attendant | undefined {
+    const waiting = id === undefined ? undefined : this.#waiting.get(id);
+    return waiting?.peer === via ? waiting.attendant : undefined;
+  }
+
+  #begin(
+    message: NetworkMessage,
+    limits: RequestLimits,
+    { read, attendant }: { read: Read; attendant: Attendant | undefined },
+  ): Promise<unknown> {
+    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = limits;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(cancelled(message, signal));
@@ -98,10 +128,12 @@ export class Requester {
         reject(refusal(outcome, message, this.#network));
         return;
       }
-      const waiting = new Waiting(this, message, { resolve, reject, read, timeoutMs, signal });
+      const peer = this.#peerOf(message.to);
+      const waiting = new Waiting(this, { message, peer, resolve, reject, read, timeoutMs, signal, attendant });
       this.#waiting.add(waiting);
       this.#wheel.add(waiting, timeoutMs);
       if (signal) this.#signals.add(signal, waiting);
+      attendant?.began(waiting);
     });
   }
 
@@ -122,27 +154,26 @@ export class Requester {
   }
 
   /** The connection to `peer` ended: whatever went there will not be answered any more. */
-  peerLost(peer: NodeId, error: NetworkError): void {
+  peerLost(peer: NodeId, error: NetworkError, loss: Loss): void {
     for (const waiting of this.#waiting.values()) {
-      if (waiting.peer !== peer) continue;
-      waiting.settle();
-      waiting.reject(error);
+      if (waiting.peer === peer) waiting.lost(error, loss);
     }
   }
 
   /** It is known that this one will not be answered. */
   failed(id: string, error: NetworkError): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting?.settle()) waiting.reject(error);
+    this.#waiting.get(id)?.lost(error, 'undelivered');
   }
 
   /** Ends every request that waits, and every one that is still to come. */
   stop(error: NetworkError): void {
     this.#stopped = error;
-    for (const waiting of this.#waiting.values()) {
-      waiting.settle();
-      waiting.reject(error);
-    }
+    for (const waiting of this.#waiting.values()) waiting.fail(error);
+  }
+
+  /** @internal */
+  prolong(waiting: Waiting, timeoutMs: number): void {
+    this.#wheel.add(waiting, timeoutMs);
   }
 
   /** @internal */
@@ -153,12 +184,11 @@ export class Requester {
   }
 
   /** @internal */
-  expired(waiting: Waiting): void {
+  expired(waiting: Waiting, said: NetworkError | undefined): void {
     this.counters.timeouts += 1;
     const { to, type } = waiting.message;
-    const from = to === ANYONE ? 'anybody' : (to ?? 'the leader');
-    const text = `no answer to '${type}' from ${from} within ${Math.round(waiting.timeoutMs)} ms`;
-    waiting.reject(new NetworkTimeoutError(text, { node: to }));
+    const text = `no answer to '${type}' from ${nameOf(to)} within ${Math.round(waiting.timeoutMs)} ms`;
+    waiting.reject(said ?? new NetworkTimeoutError(text, { node: to }));
   }
 
   #aborted(waiting: Waiting, signal: AbortSignal): void {
@@ -169,73 +199,16 @@ export class Requester {
     waiting.reject(cancelled(waiting.message, signal));
   }
 
-  /** @internal The connection that a message to `to` leaves through. */
-  peerOf(to: NodeId | undefined): NodeId | undefined {
+  /** The connection that a message to `to` leaves through. */
+  #peerOf(to: NodeId | undefined): NodeId | undefined {
     return to !== undefined && this.#network.peers.has(to) ? to : (this.#network.upstream ?? to);
   }
 }
 
-type Read = (answer: NetworkMessage) => unknown;
 const itself: Read = (answer) => answer;
 
-interface WaitingParts {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: NetworkError) => void;
-  readonly read: Read;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** A request that waits for its answer. */
-class Waiting extends Deadline {
-  readonly message: NetworkMessage;
-  readonly peer: NodeId | undefined;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly reject: (error: NetworkError) => void;
-  readonly #requester: Requester;
-  readonly #resolve: (value: unknown) => void;
-  readonly #read: Read;
-  #settled = false;
-
-  constructor(requester: Requester, message: NetworkMessage, parts: WaitingParts) {
-    super();
-    this.message = message;
-    this.peer = requester.peerOf(message.to);
-    this.timeoutMs = parts.timeoutMs;
-    this.signal = parts.signal;
-    this.reject = parts.reject;
-    this.#requester = requester;
-    this.#resolve = parts.resolve;
-    this.#read = parts.read;
-  }
-
-  /** On the clock's monotonic scale. */
-  get startedAt(): number {
-    return this.deadline - this.timeoutMs;
-  }
-
-  answered(message: NetworkMessage): void {
-    try {
-      if (message.kind === 'response') this.#resolve(this.#read(message));
-      else this.reject(fromWire(payloadOf(message), message.from));
-    } catch (error) {
-      this.reject(toNetworkError(error, 'DESERIALIZATION'));
-    }
-  }
-
-  expire(): void {
-    if (this.settle()) this.#requester.expired(this);
-  }
-
-  /** True the first time: whoever gets it says how the request ended. */
-  settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    this.#requester.forget(this);
-    return true;
-  }
-}
+/** Whom a message is for, in words. */
+export const nameOf = (to: NodeId | undefined): string => (to === ANYONE ? 'anybody' : (to ?? 'the leader'));
 
 function cancelled(message: NetworkMessage, signal: AbortSignal): NetworkError {
   return new NetworkError('CANCELLED', `the caller gave up on '${message.type}'`, { cause: signal.reason });

@@ -7,17 +7,23 @@ import type { NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { MessageContext } from './message-handler.js';
 import type { Peer } from './network.js';
+import type { BodyOwner, IncomingBody } from './streams/incoming-body.js';
 
 /** What all messages in hand share. */
 export interface Counter {
   readonly clock: Clock;
   expired(serving: Serving): void;
+  bodyGotOn(serving: Serving, arrived: boolean): void;
+  bodyGivenUp(serving: Serving, error: NetworkError): void;
 }
 
 /** One message in the handler's hands; it is the context that the handler sees. */
-export class Serving extends Abortable implements MessageContext {
+export class Serving extends Abortable implements MessageContext, BodyOwner {
   readonly message: NetworkMessage;
   readonly peer: Peer;
+  body: IncomingBody | undefined = undefined;
+  /** Its caller is not there, and may come back. */
+  parked = false;
   readonly #counter: Counter;
   /** When the caller stops waiting, on the clock's scale; undefined if it did not say. */
   #endsAt: number | undefined;
@@ -46,10 +52,22 @@ export class Serving extends Abortable implements MessageContext {
   expire(): void {
     this.#counter.expired(this);
   }
+
+  bodyGotOn(arrived: boolean): void {
+    this.#counter.bodyGotOn(this, arrived);
+  }
+
+  bodyGivenUp(error: NetworkError): void {
+    this.#counter.bodyGivenUp(this, error);
+  }
 }
+
+/** Whether it is known by its id: it may come again, be cancelled, or end with its peer. */
+export const isTracked = ({ kind, body }: NetworkMessage): boolean => kind === 'request' || body !== undefined;
 
 /** Requests and events whose handlers have not come to their end, by the peer that sent them. */
 export class Servings {
+  /** Requests, and events with a body. */
   readonly #requests = new Map<NodeId, IdMap<Serving>>();
   readonly #events = new Set<Serving>();
   #size = 0;
@@ -65,7 +83,7 @@ export class Servings {
   /** A request's id must not be there yet. */
   add(serving: Serving): void {
     this.#size += 1;
-    if (serving.message.kind !== 'request') {
+    if (!isTracked(serving.message)) {
       this.#events.add(serving);
       return;
     }
@@ -80,7 +98,7 @@ export class Servings {
 
   remove(serving: Serving): void {
     this.#size -= 1;
-    if (serving.message.kind !== 'request') this.#events.delete(serving);
+    if (!isTracked(serving.message)) this.#events.delete(serving);
     else this.#forget(serving);
   }
 

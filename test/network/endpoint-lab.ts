@@ -4,6 +4,7 @@ import { VirtualClock } from '../../src/base/virtual-clock.js';
 import { Endpoint } from '../../src/network/endpoint.js';
 import { InMemoryNetwork } from '../../src/network/memory/in-memory-network.js';
 import type { InMemoryNetworkOptions, NodeOptions } from '../../src/network/memory/options.js';
+import type { BodyLimits } from '../../src/network/streams/limits.js';
 
 export interface EndpointLab {
   readonly clock: VirtualClock;
@@ -16,7 +17,7 @@ export interface EndpointLab {
 
 /** Endpoints on a hub on virtual time, seeded. */
 export function makeEndpointLab(
-  options: Partial<InMemoryNetworkOptions> & { readonly seed?: number } = {},
+  options: Partial<InMemoryNetworkOptions> & { readonly seed?: number; readonly bodies?: Partial<BodyLimits> } = {},
 ): EndpointLab {
   const clock = new VirtualClock();
   const random = seededRandom(options.seed ?? 1);
@@ -38,7 +39,8 @@ export function makeEndpointLab(
     settle,
     async endpoint(self, given = {}) {
       const network = hub.node(self, given);
-      const endpoint = new Endpoint({ network, clock, random: random.fork(`${self} ${made.length}`) });
+      const { bodies } = options;
+      const endpoint = new Endpoint({ network, clock, random: random.fork(`${self} ${made.length}`), bodies });
       made.push(endpoint);
       await endpoint.start();
       if (given.dial !== undefined) await clock.runUntil(() => endpoint.peers.size > 0, { limitMs: 60_000 });

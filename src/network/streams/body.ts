@@ -1,0 +1,104 @@
+import { NetworkError } from '../../base/errors.js';
+import { shownValue } from '../../message/guard.js';
+import type { BodyAnnouncement } from '../../message/message.js';
+
+/**
+ * A byte stream that goes with a request or an event, of any length. Bytes, and what can be read again, go on where they
+ * were if the connection is lost under way; what can be read only once (a Readable, a generator) ends with it.
+ * A piece must not be changed before the next one is asked for.
+ */
+export type Body = Uint8Array | AsyncIterable<Uint8Array> | ReadableBody;
+
+/** Bytes that can be read from any offset on, as often as need be: a file. */
+export interface ReadableBody {
+  /** In bytes, if it is known: the receiver is told, and held to it. */
+  readonly size?: number | undefined;
+  /** The same bytes each time. The iteration is ended early (`return`) when no more is needed. */
+  read(offset: number): AsyncIterable<Uint8Array>;
+}
+
+/** A body as its sender uses it. */
+export interface BodySource {
+  readonly announcement: BodyAnnouncement;
+  readonly resumable: boolean;
+  /** @param offset 0 unless it is resumable */
+  open(offset: number): Reading;
+  /** Of what can be read only once: it will not be read, or no further. */
+  close(): void;
+}
+
+/** One pass over the bytes. */
+export interface Reading {
+  next(): Promise<IteratorResult<Uint8Array>>;
+  /** No more is needed; a `next` that waits may fail. */
+  close(): void;
+}
+
+/** What of a Readable is needed here; other iterables have none of it. */
+interface MaybeReadable extends AsyncIterable<Uint8Array> {
+  readonly destroy?: () => void;
+  readonly on?: (event: 'error', listener: () => void) => void;
+}
+
+/** Of bytes at hand, so much at a time. */
+const PIECE_BYTES = 256 * 1024;
+
+/** @throws NetworkError INVALID_OPTION: it is none of the forms of a body */
+export function sourceOf(body: Body): BodySource {
+  if (body instanceof Uint8Array) return rereadable({ size: body.length, read: (offset) => pieces(body, offset) });
+  if (typeof body === 'object' && body !== null) {
+    // First of all: a Readable has a `read` as well, of another kind.
+    if (Symbol.asyncIterator in body) return onceReadable(body);
+    if (typeof body.read === 'function') return rereadable(body);
+  }
+  const rule = 'bytes (Uint8Array), a Readable or other AsyncIterable of bytes, or an object with read(offset)';
+  throw new NetworkError('INVALID_OPTION', `body: ${shownValue(body)} is not ${rule}`);
+}
+
+function rereadable(body: ReadableBody): BodySource {
+  const { size } = body;
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+    throw new NetworkError('INVALID_OPTION', `body.size: ${shownValue(size)} is not a whole number of bytes`);
+  }
+  return {
+    announcement: { size, resumable: true },
+    resumable: true,
+    open: (offset) => readingOf(body.read(offset)),
+    close: () => {},
+  };
+}
+
+function onceReadable(body: MaybeReadable): BodySource {
+  // It may fail before anybody reads it, and that is told to whoever does.
+  body.on?.('error', () => {});
+  return {
+    announcement: {},
+    resumable: false,
+    open: () => readingOf(body),
+    close: () => destroy(body),
+  };
+}
+
+function readingOf(bytes: MaybeReadable): Reading {
+  bytes.on?.('error', () => {});
+  const iterator = bytes[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    close() {
+      // The iteration of a Readable that waits for bytes cannot be ended by `return` before they come.
+      destroy(bytes);
+      void quietly(async () => iterator.return?.());
+    },
+  };
+}
+
+function destroy(bytes: MaybeReadable): void {
+  void quietly(async () => bytes.destroy?.());
+}
+
+/** Nobody wants these bytes any more, nor to hear of what goes wrong with them. */
+const quietly = (act: () => Promise<unknown>): Promise<unknown> => act().catch(() => {});
+
+async function* pieces(bytes: Uint8Array, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = offset; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}

@@ -1,0 +1,135 @@
+import type { Clock } from '../../base/clock.js';
+import type { DeadlineWheel } from '../../base/deadline-wheel.js';
+import { fromWire, isNetworkError, NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
+import { IdMap } from '../../message/id-map.js';
+import type { NetworkMessage } from '../../message/message.js';
+import { payloadOf } from '../../message/raw-payload.js';
+import type { Stamp } from '../../message/stamp.js';
+import type { Network, SendOutcome } from '../network.js';
+import { type Arriving, IncomingBody, type IncomingHost } from './incoming-body.js';
+import type { BodyLimits } from './limits.js';
+import { PastBodies } from './past-bodies.js';
+import { type BodyVerb, CANCEL, CHUNK, END, readChunk, readEnd } from './wire.js';
+
+export interface IncomingParts {
+  readonly network: Network;
+  readonly stamp: Stamp;
+  readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
+  readonly limits: BodyLimits;
+}
+
+export interface IncomingCounters {
+  /** Bodies that handlers were given. */
+  bodiesTaken: number;
+  /** Answered OVERLOADED: too many were coming in. */
+  bodiesRefused: number;
+  /** Refused under way: a wrong CRC, offset, length or SHA-256. */
+  bodiesFailed: number;
+  /** Chunks that came again; ignored. */
+  chunksRepeated: number;
+  /** What came for bodies that are not, or no more, coming in; ignored. */
+  chunksLate: number;
+  /** Of those that have ended lately: so many that the oldest were forgotten. */
+  bodiesForgotten: number;
+}
+
+/** The bodies that come in to a node, by the peer that they come through. */
+export class IncomingBodies implements IncomingHost {
+  readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
+  readonly past: PastBodies;
+  readonly #parts: IncomingParts;
+  readonly #byPeer = new Map<NodeId, IdMap<IncomingBody>>();
+  #size = 0;
+  readonly counters: IncomingCounters = {
+    bodiesTaken: 0,
+    bodiesRefused: 0,
+    bodiesFailed: 0,
+    chunksRepeated: 0,
+    chunksLate: 0,
+    bodiesForgotten: 0,
+  };
+
+  constructor(parts: IncomingParts) {
+    const { clock, wheel, limits } = parts;
+    this.clock = clock;
+    this.wheel = wheel;
+    this.past = new PastBodies(clock, wheel, limits.resumeMs);
+    this.#parts = parts;
+  }
+
+  /** Bodies whose handlers have not ended. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get windowBytes(): number {
+    return this.#parts.limits.windowBytes;
+  }
+
+  /** The body of a message that goes to a handler now; its sender may begin. @returns OVERLOADED if it is one too many */
+  open(arriving: Arriving): IncomingBody | NetworkError {
+    const { maxIncoming } = this.#parts.limits;
+    if (this.#size >= maxIncoming) {
+      this.counters.bodiesRefused += 1;
+      const text = `${this.#parts.network.self} has ${maxIncoming} bodies coming in, its limit`;
+      return new NetworkError('OVERLOADED', text);
+    }
+    const body = new IncomingBody(this, arriving);
+    this.#ofPeer(arriving.peer).add(body);
+    this.#size += 1;
+    this.counters.bodiesTaken += 1;
+    body.admit();
+    return body;
+  }
+
+  /** Its handler has ended: what is left of it is not wanted. */
+  close(body: IncomingBody, reason: NetworkError): void {
+    // Who waits for an answer learns by that.
+    body.fail(reason, body.message.kind === 'event' ? 'tell' : 'hush');
+    body.close();
+    const bodies = this.#byPeer.get(body.peer);
+    if (bodies?.get(body.message.id) !== body) return;
+    bodies.delete(body);
+    if (bodies.size === 0) this.#byPeer.delete(body.peer);
+    this.#size -= 1;
+  }
+
+  /** What a sender says of its body. */
+  control(message: NetworkMessage, peer: NodeId): void {
+    const body = message.re === undefined ? undefined : this.#byPeer.get(peer)?.get(message.re);
+    if (!body) {
+      this.counters.chunksLate += 1;
+      return;
+    }
+    try {
+      if (message.type === CHUNK) body.chunk(readChunk(message));
+      else if (message.type === END) body.end(readEnd(message));
+      else if (message.type === CANCEL) body.givenUp(fromWire(payloadOf(message), message.from));
+    } catch (error) {
+      if (!isNetworkError(error)) throw error;
+      this.counters.bodiesFailed += 1;
+      body.fail(error, 'tell');
+    }
+  }
+
+  /** Tells the sender of a body that nobody takes it. */
+  refuse(message: NetworkMessage, peer: NodeId, error: NetworkError): void {
+    this.send({ message, peer }, CANCEL, error.toWire());
+  }
+
+  send({ message, peer }: Pick<Arriving, 'message' | 'peer'>, type: BodyVerb, payload: unknown): SendOutcome {
+    const { network, stamp } = this.#parts;
+    const { id: re, component } = message;
+    // First of all, and before the answer, which may be critical.
+    return network.send(stamp.make({ kind: 'control', type, to: peer, re, priority: 'critical', component, payload }));
+  }
+
+  #ofPeer(peer: NodeId): IdMap<IncomingBody> {
+    const bodies = this.#byPeer.get(peer) ?? new IdMap<IncomingBody>();
+    this.#byPeer.set(peer, bodies);
+    return bodies;
+  }
+}

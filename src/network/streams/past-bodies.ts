@@ -1,0 +1,67 @@
+import type { Clock } from '../../base/clock.js';
+import { Deadline, type DeadlineWheel } from '../../base/deadline-wheel.js';
+import type { NodeId } from '../../base/names.js';
+
+/** What is remembered at a time; the oldest are forgotten. */
+const MAX_PAST = 1024;
+
+interface Past {
+  readonly until: number;
+  /** Says once more how it ended. */
+  readonly repeat: () => void;
+}
+
+/**
+ * Messages with bodies that have ended lately. Whoever lost the connection before it heard the answer comes again with
+ * the same id: it gets the answer, and nothing is done twice.
+ */
+export class PastBodies extends Deadline {
+  readonly #clock: Clock;
+  readonly #wheel: DeadlineWheel;
+  readonly #keepMs: number;
+  readonly #past = new Map<string, Past>();
+  forgotten = 0;
+
+  constructor(clock: Clock, wheel: DeadlineWheel, keepMs: number) {
+    super();
+    this.#clock = clock;
+    this.#wheel = wheel;
+    this.#keepMs = keepMs;
+  }
+
+  has(peer: NodeId, id: string): boolean {
+    return this.#past.has(keyOf(peer, id));
+  }
+
+  add(peer: NodeId, id: string, repeat: () => void): void {
+    if (this.#keepMs === 0) return;
+    const key = keyOf(peer, id);
+    this.#past.delete(key);
+    this.#past.set(key, { until: this.#clock.now() + this.#keepMs, repeat });
+    if (this.#past.size > MAX_PAST) {
+      this.#past.delete(this.#past.keys().next().value as string);
+      this.forgotten += 1;
+    }
+    if (!this.armed) this.#wheel.add(this, this.#keepMs);
+  }
+
+  /** @returns whether it has ended; then how is said again */
+  repeat(peer: NodeId, id: string): boolean {
+    const past = this.#past.get(keyOf(peer, id));
+    past?.repeat();
+    return past !== undefined;
+  }
+
+  expire(): void {
+    const now = this.#clock.now();
+    for (const [key, { until }] of this.#past) {
+      if (until > now) {
+        this.#wheel.add(this, until - now);
+        return;
+      }
+      this.#past.delete(key);
+    }
+  }
+}
+
+const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;
