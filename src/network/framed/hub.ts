@@ -20,6 +20,8 @@ import { type Settling, TurnFlush } from './turn-flush.js';
 /** Which connections a network has, and to whom: each transport has a shape of its own. */
 export interface Topology {
   readonly peers: ReadonlyMap<string, Peer>;
+  /** Whether the peer hands on what others have sent, and may speak in their names. */
+  relays(peer: Peer): boolean;
   /** Those that are open. None may be added or taken while it is gone through, but for its own end. */
   connections(): Iterable<Connection>;
   /** An open connection is gone: it has to be forgotten, and told with `disconnected` if it was the peer's last. */
@@ -109,6 +111,10 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
 
   progressed(): void {
     this.shutdown.progressed();
+  }
+
+  relays(peer: Peer): boolean {
+    return this.topology.relays(peer);
   }
 
   deliver(message: NetworkMessage, peer: Peer): void {

@@ -20,6 +20,8 @@ export interface ReceiverHost {
   readonly counters: FramedCounters;
   /** In milliseconds, as of the last sweep. */
   readonly time: number;
+  /** Whether the peer hands on what others have sent, and may speak in their names. */
+  relays(peer: Peer): boolean;
   deliver(message: NetworkMessage, peer: Peer): void;
 }
 
@@ -128,7 +130,7 @@ export class Receiver {
       this.#owner.greeter?.received(message);
       return;
     }
-    if (message.from !== peer.node && peer.role !== 'leader') {
+    if (message.from !== peer.node && !this.#host.relays(peer)) {
       this.#host.counters.spoofed += 1;
       this.#fault(violation(`from must be ${peer.node}, the name of this connection`), message.id);
     } else if (message.kind === 'control' && this.#control(message)) {

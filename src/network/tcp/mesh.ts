@@ -34,6 +34,11 @@ export class Mesh implements OpenTopology {
     return this.#peers;
   }
 
+  /** Nobody: every node reaches every other one itself, whatever it says that its role is. */
+  relays(): boolean {
+    return false;
+  }
+
   connections(): Iterable<Connection> {
     return this.#routeOf.keys();
   }

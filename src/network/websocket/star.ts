@@ -39,6 +39,11 @@ export class Star implements Topology {
     return this.#connections.get(node);
   }
 
+  /** A leader does; nobody is let in as one. */
+  relays({ role }: Peer): boolean {
+    return role === 'leader';
+  }
+
   connections(): Iterable<Connection> {
     return this.#connections.values();
   }
