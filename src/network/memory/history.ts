@@ -2,6 +2,9 @@ import type { Clock } from '../../base/clock.js';
 import type { NodeId } from '../../base/names.js';
 import type { MessageKind, NetworkMessage } from '../../message/message.js';
 
+/** Who does what the hub itself does. */
+export const HUB = 'hub';
+
 /** One thing that happened on the hub. No payloads and no error texts: they may hold words of the engine's. */
 export interface HubEvent {
   readonly what: string;

@@ -1,23 +1,18 @@
 import type { Clock } from '../../base/clock.js';
-import { NetworkError } from '../../base/errors.js';
-import { silentLog } from '../../base/log.js';
 import type { NodeId } from '../../base/names.js';
 import type { Random } from '../../base/random.js';
-import { NodeClock } from '../../base/virtual-clock.js';
 import { type Codec, DEFAULT_DECODE_LIMITS, type DecodeLimits, type Frame } from '../../message/codec.js';
-import { Stamp } from '../../message/stamp.js';
 import type { Network } from '../network.js';
-import type { NetworkFactory, NetworkWiring } from '../wiring.js';
-import { around, type BarrierOptions, Barriers, between, split } from './barriers.js';
+import { type NetworkFactory, type NetworkWiring, wiringOf } from '../wiring.js';
+import { type BarrierOptions, Barriers } from './barriers.js';
 import { Climate } from './climate.js';
-import { Connection } from './connection.js';
 import { corrupt } from './corruption.js';
 import type { Fault, ScheduledFault } from './fault.js';
-import { History, type HubEntry, messageEvent } from './history.js';
+import { History, HUB, type HubEntry, messageEvent } from './history.js';
 import { Hosts, type Program } from './hosts.js';
 import { type Injection, Injections } from './injections.js';
-import { Link } from './link.js';
-import { MemoryNode, type NodeHub } from './node.js';
+import { Links } from './links.js';
+import { MemoryNode } from './node.js';
 import {
   type InMemoryNetworkOptions,
   type LinkFaults,
@@ -25,8 +20,11 @@ import {
   type NodeOptions,
   resolveCodec,
 } from './options.js';
-import type { Segment, Weather } from './pipe.js';
+import { Partitions } from './partitions.js';
+import type { Weather } from './pipe.js';
+import { Processes } from './processes.js';
 import { RuleDraft, type RuleMatch, Rules } from './rules.js';
+import { Switchboard } from './switchboard.js';
 
 const DEFAULT_DIAL_TIMEOUT_MS = 2000;
 
@@ -49,35 +47,38 @@ export class InMemoryNetwork {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #history: History;
-  readonly #codec: Codec;
-  readonly #limits: DecodeLimits;
-  readonly #dialTimeoutMs: number;
-  readonly #links = new Map<NodeId, Map<NodeId, Link>>();
+  readonly #links: Links;
   readonly #climate: Climate;
   readonly #barriers = new Barriers();
   readonly #rules = new Rules();
   readonly #hosts: Hosts;
   readonly #injections: Injections;
-  readonly #listening = new Map<NodeId, MemoryNode>();
-  readonly #nodes = new Map<NodeId, MemoryNode>();
-  readonly #connections = new Set<Connection>();
-  readonly #weather: Weather;
+  readonly #switchboard: Switchboard;
+  readonly #processes: Processes;
+  readonly #partitions: Partitions;
   /** Each start of a node has its own chance, and so its own instance. */
   #wired = 0;
 
   /** @throws NetworkError INVALID_OPTION naming the field and its range */
   constructor(options: InMemoryNetworkOptions) {
     const { clock, random } = options;
+    const history = new History(clock, options.historySize);
+    const codec = resolveCodec(options.codec);
+    const limits = { ...DEFAULT_DECODE_LIMITS, ...options.limits };
+    const { dialTimeoutMs = DEFAULT_DIAL_TIMEOUT_MS } = options;
+    const barriers = this.#barriers;
     this.#clock = clock;
     this.#random = random;
-    this.#history = new History(clock, options.historySize);
-    this.#codec = resolveCodec(options.codec);
-    this.#limits = { ...DEFAULT_DECODE_LIMITS, ...options.limits };
-    this.#dialTimeoutMs = options.dialTimeoutMs ?? DEFAULT_DIAL_TIMEOUT_MS;
+    this.#history = history;
     this.#climate = new Climate(options.faults ?? {});
+    this.#links = new Links(random);
+    const weather = this.#makeWeather((frame) => reads(codec, frame, limits));
+    const links = this.#links;
+    this.#switchboard = new Switchboard({ history, codec, limits, dialTimeoutMs, weather, links, barriers });
+    this.#partitions = new Partitions({ history, barriers, switchboard: this.#switchboard });
     this.#hosts = new Hosts({ clock, random, factory: (node) => this.factory(node) });
+    this.#processes = new Processes(history, this.#hosts);
     this.#injections = this.#makeInjections();
-    this.#weather = this.#makeWeather();
   }
 
   /**
@@ -88,8 +89,8 @@ export class InMemoryNetwork {
     const full = typeof wiring === 'string' ? this.#wire(wiring) : wiring;
     const listen = options.listen ?? options.dial === undefined;
     const { dial, maySubmit = true } = options;
-    const node = new MemoryNode({ hub: this.#hub(), wiring: full, dial, listen, maySubmit });
-    this.#nodes.set(full.self, node);
+    const node = new MemoryNode({ hub: this.#switchboard, wiring: full, dial, listen, maySubmit });
+    this.#processes.add(node);
     return node;
   }
 
@@ -117,8 +118,8 @@ export class InMemoryNetwork {
   /** Faults of the link between two nodes, both ways unless `oneWay`; undefined: those of every link again. */
   setLinkFaults(a: NodeId, b: NodeId, faults: (Partial<LinkFaults> & LinkOptions) | undefined): void {
     const { oneWay = false, ...own } = faults ?? {};
-    this.#climate.setOwn(this.#link(a, b), faults && own);
-    if (!oneWay) this.#climate.setOwn(this.#link(b, a), faults && own);
+    this.#climate.setOwn(this.#links.between(a, b), faults && own);
+    if (!oneWay) this.#climate.setOwn(this.#links.between(b, a), faults && own);
   }
 
   /**
@@ -126,16 +127,11 @@ export class InMemoryNetwork {
    * With `reject` what is sent, and who dials, is refused with PARTITIONED instead.
    */
   partition(a: NodeId, b: NodeId, options: BarrierOptions = {}): void {
-    this.#history.record({ what: options.oneWay ? 'partition one way' : 'partition', from: a, to: b });
-    this.#barriers.raise(wayKey(a, b), between(a, b, options));
-    if (!options.oneWay) this.#barriers.raise(wayKey(b, a), between(b, a, options));
+    this.#partitions.cut(a, b, options);
   }
 
   healPartition(a: NodeId, b: NodeId, options: LinkOptions = {}): void {
-    this.#history.record({ what: options.oneWay ? 'heal one way' : 'heal', from: a, to: b });
-    this.#barriers.lower(wayKey(a, b));
-    if (!options.oneWay) this.#barriers.lower(wayKey(b, a));
-    this.#resume((connection) => connection.touches(a) && connection.touches(b));
+    this.#partitions.heal(a, b, options);
   }
 
   /**
@@ -144,12 +140,7 @@ export class InMemoryNetwork {
    * @throws NetworkError INVALID_OPTION if there is one group only, or a node is in two
    */
   partitionGroups(groups: readonly (readonly NodeId[])[], options: BarrierOptions = {}): void {
-    const barrier = groups.length === 0 ? undefined : split(groups, options);
-    const detail = groups.map((group) => group.join(' ')).join(' | ');
-    this.#history.record({ what: barrier ? 'groups' : 'heal groups', from: HUB, detail });
-    if (barrier) this.#barriers.raise(GROUPS, barrier);
-    else this.#barriers.lower(GROUPS);
-    this.#resume(() => true);
+    this.#partitions.split(groups, options);
   }
 
   /**
@@ -157,22 +148,16 @@ export class InMemoryNetwork {
    * it, is refused with NODE_FAILED.
    */
   failNode(node: NodeId, options: Pick<BarrierOptions, 'reject'> = {}): void {
-    this.#history.record({ what: 'fail', from: node });
-    this.#barriers.raise(nodeKey(node), around(node, options));
+    this.#partitions.fail(node, options);
   }
 
   recoverNode(node: NodeId): void {
-    this.#history.record({ what: 'recover', from: node });
-    this.#barriers.lower(nodeKey(node));
-    this.#resume((connection) => connection.touches(node));
+    this.#partitions.recover(node);
   }
 
   /** The node's process is killed: its connections end without a goodbye and it is told nothing more. */
   crash(node: NodeId): void {
-    this.#history.record({ what: 'crash', from: node });
-    this.#nodes.get(node)?.kill();
-    this.#nodes.delete(node);
-    this.#hosts.halt(node);
+    this.#processes.crash(node);
   }
 
   /**
@@ -180,9 +165,7 @@ export class InMemoryNetwork {
    * @throws NetworkError INVALID_OPTION if it is not hosted; and what its program throws
    */
   restart(node: NodeId): void {
-    if (this.#hosts.has(node)) this.crash(node);
-    this.#history.record({ what: 'start', from: node });
-    this.#hosts.start(node);
+    this.#processes.restart(node);
   }
 
   /**
@@ -219,7 +202,7 @@ export class InMemoryNetwork {
     this.#injections.clear();
     this.#rules.clear();
     this.#barriers.clear();
-    this.#resume(() => true);
+    this.#switchboard.resume();
   }
 
   /** Adds a line to the history, and so to the digest: what a test did, or saw happen. */
@@ -247,7 +230,8 @@ export class InMemoryNetwork {
     return this.#history.count;
   }
 
-  #makeWeather(): Weather {
+  /** @param reads whether a decoder finds a message in a frame that was damaged */
+  #makeWeather(reads: (frame: Frame) => boolean): Weather {
     return {
       clock: this.#clock,
       blocked: (link) => this.#barriers.blocks(link),
@@ -255,7 +239,7 @@ export class InMemoryNetwork {
       faultsOf: (link) => this.#climate.of(link),
       ruling: (link, message) => (this.#rules.any ? this.#rules.verdict(link.from, link.to, message) : undefined),
       happened: (what, link, message) => this.#history.record(messageEvent(what, link, message)),
-      damaged: (frame, link) => corrupt(frame, link.lane('damage'), (damaged) => this.#reads(damaged)),
+      damaged: (frame, link) => corrupt(frame, link.lane('damage'), reads),
     };
   }
 
@@ -264,120 +248,25 @@ export class InMemoryNetwork {
       clock: this.#clock,
       climate: this.#climate,
       barriers: this.#barriers,
-      passable: () => this.#resume(() => true),
-      kill: (node) => this.crash(node),
-      revive: (node) => {
-        if (this.#hosts.has(node)) this.restart(node);
-      },
-      shift: (node, by) => this.#shift(node, by),
+      passable: () => this.#switchboard.resume(),
+      kill: (node) => this.#processes.crash(node),
+      revive: (node) => this.#processes.revive(node),
+      shift: (node, by) => this.#processes.shift(node, by),
       note: (text) => this.#history.record({ what: 'fault', from: HUB, detail: text }),
     });
   }
 
-  #hub(): NodeHub {
-    return {
-      history: this.#history,
-      codec: this.#codec,
-      limits: this.#limits,
-      dialTimeoutMs: this.#dialTimeoutMs,
-      connect: (dialer, listener) => this.#connect(dialer, listener),
-      refusal: (from, to) => this.#refusal(from, to),
-      listen: (node) => {
-        if (this.#listening.has(node.self)) {
-          throw new NetworkError('ADDRESS_IN_USE', `a node '${node.self}' already listens on this network`);
-        }
-        this.#listening.set(node.self, node);
-      },
-      unlisten: (node) => {
-        if (this.#listening.get(node.self) === node) this.#listening.delete(node.self);
-      },
-    };
-  }
-
-  /** Whether a decoder finds a message in it. A relay's reading is the laxest: it leaves payloads alone. */
-  #reads(frame: Frame): boolean {
-    try {
-      return this.#codec.decode(frame, this.#limits, { lazy: true }).messages.length > 0;
-    } catch {
-      return false;
-    }
-  }
-
-  #refusal(from: NodeId, to: NodeId): NetworkError | undefined {
-    const code = this.#barriers.refusal(this.#link(from, to)) ?? this.#barriers.refusal(this.#link(to, from));
-    if (code === undefined) return undefined;
-    const text = code === 'PARTITIONED' ? `there is a partition between ${from} and ${to}` : `${to} has failed`;
-    return new NetworkError(code, text, { node: to });
-  }
-
-  /** A machine's clock, or that of a process which was given one of its own. */
-  #shift(node: NodeId, by: { readonly skewMs?: number; readonly driftPpm?: number }): void {
-    if (this.#hosts.has(node)) {
-      this.#hosts.shift(node, by);
-      return;
-    }
-    const clock = this.#nodes.get(node)?.clock;
-    if (clock === undefined) return;
-    if (!(clock instanceof NodeClock)) {
-      throw new NetworkError('INVALID_OPTION', `clock: '${node}' has no clock of its own: use VirtualClock.skewed`);
-    }
-    clock.skewMs += by.skewMs ?? 0;
-    clock.driftPpm += by.driftPpm ?? 0;
-  }
-
-  #connect(dialer: NodeId, listener: NodeId): Connection {
-    const links = { dialer: this.#link(dialer, listener), listener: this.#link(listener, dialer) };
-    const connection = new Connection(this.#weather, links, {
-      onHello: (from, hello) => this.#greeted(from, hello),
-      onClose: (closed) => void this.#connections.delete(closed),
-    });
-    this.#connections.add(connection);
-    return connection;
-  }
-
-  #greeted(connection: Connection, hello: Segment): void {
-    if (hello.kind !== 'hello') return;
-    const node = this.#listening.get(connection.listener);
-    if (node) node.accept(connection, hello.introduction);
-    else connection.out('listener').push({ kind: 'reset' });
-  }
-
-  #link(from: NodeId, to: NodeId): Link {
-    let row = this.#links.get(from);
-    if (!row) {
-      row = new Map();
-      this.#links.set(from, row);
-    }
-    let link = row.get(to);
-    if (!link) {
-      link = new Link(from, to, this.#random);
-      row.set(to, link);
-    }
-    return link;
-  }
-
-  #resume(which: (connection: Connection) => boolean): void {
-    for (const connection of this.#connections) if (which(connection)) connection.resume();
-  }
-
   #wire(self: NodeId): NetworkWiring {
     this.#wired += 1;
-    const random = this.#random.fork(`node ${self} ${this.#wired}`);
-    return {
-      self,
-      role: 'collaborator',
-      cluster: undefined,
-      version: '0.0.0',
-      clock: this.#clock,
-      random,
-      log: silentLog,
-      stamp: new Stamp(self, this.#clock, random),
-    };
+    return wiringOf({ self, clock: this.#clock, random: this.#random.fork(`node ${self} ${this.#wired}`) });
   }
 }
 
-/** Who does what the hub itself does. */
-const HUB = 'hub';
-const GROUPS = 'groups';
-const wayKey = (from: NodeId, to: NodeId): string => `way ${from}>${to}`;
-const nodeKey = (node: NodeId): string => `node ${node}`;
+/** A relay's reading is the laxest: it leaves payloads alone. */
+function reads(codec: Codec, frame: Frame, limits: DecodeLimits): boolean {
+  try {
+    return codec.decode(frame, limits, { lazy: true }).messages.length > 0;
+  } catch {
+    return false;
+  }
+}
