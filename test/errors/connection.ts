@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { seededRandom } from '../../src/base/random.js';
 import { VirtualClock } from '../../src/base/virtual-clock.js';
 import { connectOperator, createLeader, Endpoint, ReliableNetwork } from '../../src/index.js';
 import { InMemoryNetwork } from '../../src/network/memory/in-memory-network.js';
 import { Nodes, until } from '../network/websocket-nodes.js';
+import { freePort } from './free-port.js';
 import { failureOf, type Produced, type Productions } from './production.js';
 
 export const CONNECTION: Productions = {
@@ -89,15 +88,6 @@ export const CONNECTION: Productions = {
     return { error: await failureOf(endpoint.request({ type: 'get', to: 'db' })), names: ['leader'] };
   },
 };
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Two connected nodes, between which something comes; `a` is asked by `b`. */
 async function apart(part: (hub: InMemoryNetwork) => void, names: readonly string[]): Promise<Produced> {

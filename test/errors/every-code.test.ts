@@ -11,13 +11,14 @@ import { CLASS_OF } from './page.js';
 import { Place } from './place.js';
 import type { Produced, Productions } from './production.js';
 import { PROGRAM } from './program.js';
+import { ALSO_TCP, TCP } from './tcp.js';
 import { WORK } from './work.js';
 
 assertNothingLeft();
 
-const ALL: Productions = { ...CONNECTION, ...JOIN, ...MESSAGE, ...WORK, ...PROGRAM };
+const ALL: Productions = { ...TCP, ...CONNECTION, ...JOIN, ...MESSAGE, ...WORK, ...PROGRAM };
 /** Those that the networks in work will produce. */
-const TO_COME: ReadonlySet<ErrorCode> = new Set(['NO_ADDRESS', 'SEND_FAILED', 'RECEIVE_FAILED']);
+const TO_COME: ReadonlySet<ErrorCode> = new Set(['SEND_FAILED', 'RECEIVE_FAILED']);
 /** Longer than any line of a log that a person reads. */
 const MAX_LENGTH = 400;
 
@@ -40,6 +41,14 @@ describe('a code that comes about for real', () => {
       const produced = await produce(place);
       assertWellFormed(code, produced);
       assertLooksLike(EXPLANATIONS[code].example, produced);
+      assertTravels(produced.error as NetworkError);
+    });
+  }
+
+  for (const { code, by, produce } of ALSO_TCP) {
+    it(`${code}, ${by}`, async () => {
+      const produced = await produce(place);
+      assertWellFormed(code, produced);
       assertTravels(produced.error as NetworkError);
     });
   }

@@ -18,6 +18,13 @@ export type Production = (place: Place) => Promise<Produced>;
 
 export type Productions = Partial<Record<ErrorCode, Production>>;
 
+/** One more way to a code, on another transport. */
+export interface OtherWay {
+  readonly code: ErrorCode;
+  readonly by: string;
+  readonly produce: Production;
+}
+
 /** What a promise is rejected with. */
 export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {

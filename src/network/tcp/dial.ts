@@ -27,6 +27,7 @@ export class Dial {
 
 /** What a refusal says that the caller has to know as it is; everything else is that no connection could be made. */
 const TOLD: ReadonlySet<ErrorCode> = new Set([
+  'HANDSHAKE_TIMEOUT',
   'CLUSTER_MISMATCH',
   'VERSION_MISMATCH',
   'NOT_ALLOWED',
