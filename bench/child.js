@@ -5,7 +5,9 @@ import { crowd } from './crowd.js';
 import { lead } from './leader.js';
 import { load } from './load.js';
 import { peerOf } from './peers/peer.js';
+import { streamOf } from './streams/stream.js';
 import { transportOf } from './transports/transport.js';
+import { upload } from './upload.js';
 
 /** What this process runs; one side in its life. @type {any} */
 let side;
@@ -26,6 +28,13 @@ const actions = {
   connect: async ({ transport, address }) => {
     side = await (await transportOf(transport)).ask({ address });
   },
+  receive: async ({ stream }) => {
+    side = await (await streamOf(stream)).receive();
+    return { address: side.address };
+  },
+  send: async ({ stream, address }) => {
+    side = await (await streamOf(stream)).send({ address });
+  },
   hold: async ({ peer }) => {
     side = await (await peerOf(peer)).hold?.();
     return { address: side.address };
@@ -42,9 +51,11 @@ const actions = {
   },
   ready: () => side.ready(),
   load: (options) => load(side, options),
+  upload: (options) => upload(side, options),
   codec: measureCodec,
   counts: () => side.counts(),
   cpu: () => process.cpuUsage(),
+  peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
   memory: async () => {
     for (let i = 0; i < 3; i += 1) {
       globalThis.gc?.();

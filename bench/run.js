@@ -22,6 +22,7 @@ const FULL = {
   request: { rounds: 4, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
   transports: { rounds: 3, passes: 2, compileMs: 2000, warmUpMs: 100, measureMs: 300 },
   codecs: { rounds: 2, passes: 1, compileMs: 1000, warmUpMs: 100, measureMs: 200 },
+  streams: { rounds: 3, mib: 256, warmUpMib: 64 },
   startUp: { runs: 21 },
   idle: { connections: 5000, rounds: 3, watchMs: 20_000 },
 };
@@ -30,11 +31,12 @@ const QUICK = {
   request: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 200, measureMs: 300 },
   transports: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 100, measureMs: 200 },
   codecs: { rounds: 1, passes: 1, compileMs: 400, warmUpMs: 100, measureMs: 200 },
+  streams: { rounds: 1, mib: 32, warmUpMib: 8 },
   startUp: { runs: 3 },
   idle: { connections: 500, rounds: 1, watchMs: 3000 },
 };
 
-const WORKLOADS = ['request', 'transports', 'codecs', 'start-up', 'idle'];
+const WORKLOADS = ['request', 'transports', 'codecs', 'streams', 'start-up', 'idle'];
 
 const USAGE = `usage: npm run bench -- [WORKLOAD ...] [options]
   WORKLOAD       ${WORKLOADS.join(', ')} (default: all)

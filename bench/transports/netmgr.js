@@ -12,8 +12,8 @@ const library = (path) => import(new URL(`../../dist/src/${path}`, import.meta.u
  * @property {boolean} eager whether it dials when it is started, rather than when there is something to send
  */
 
-const ASKING = { self: 'asking' };
-const ANSWERING = { self: 'answering' };
+const ASKING = 'asking';
+export const ANSWERING = 'answering';
 const HOST = '127.0.0.1';
 
 /** @type {Record<string, (codec: string) => Promise<Ends>>} */
@@ -24,12 +24,12 @@ const NETWORKS = {
     return {
       listen: () => {
         const authenticator = new LoopbackAuthenticator();
-        const network = new WebSocketNetwork(wiringOf(ANSWERING), {
+        const network = new WebSocketNetwork(wiringOf({ self: ANSWERING }), {
           listen: [{ name: 'tcp', host: HOST, port: 0, authenticator }],
         });
         return { network, address: () => `ws://${HOST}:${network.boundAddresses.get('tcp').port}` };
       },
-      dial: (address) => new WebSocketNetwork(wiringOf(ASKING), { dial: { address, codec } }),
+      dial: (address) => new WebSocketNetwork(wiringOf({ self: ASKING }), { dial: { address, codec } }),
       eager: true,
     };
   },
@@ -37,41 +37,60 @@ const NETWORKS = {
     const { TcpNetwork } = await library('index.js');
     return {
       listen: () => {
-        const network = new TcpNetwork(ANSWERING, { listen: [{ host: HOST, port: 0 }], codecs: [codec] });
+        const network = new TcpNetwork({ self: ANSWERING }, { listen: [{ host: HOST, port: 0 }], codecs: [codec] });
         return { network, address: () => `${HOST}:${network.boundAddresses.get('tcp').port}` };
       },
-      dial: (address) => new TcpNetwork(ASKING, { addresses: new Map([[ANSWERING.self, address]]), codecs: [codec] }),
+      dial: (address) =>
+        new TcpNetwork({ self: ASKING }, { addresses: new Map([[ANSWERING, address]]), codecs: [codec] }),
       eager: false,
     };
   },
 };
 
 /**
- * @param {{ network: string, codec: string, reliable?: boolean }} options
- * @returns {Promise<import('./transport.js').Transport>}
+ * An `Endpoint` on each side.
+ * @param {{ network: string, codec: string }} options
  */
-export async function transport({ network, codec, reliable = false }) {
-  const { Endpoint, ReliableNetwork, payloadOf } = await library('index.js');
+export async function endpointsOf({ network, codec }) {
+  const { Endpoint, payloadOf } = await library('index.js');
   const { listen, dial, eager } = await NETWORKS[network](codec);
   return {
-    answer: async () => {
+    /** @param {(message: any, context: any) => unknown} handle */
+    answering: async (handle) => {
       const listening = listen();
       const endpoint = new Endpoint({ network: listening.network });
-      endpoint.handle({ handle: (/** @type {any} */ _, /** @type {any} */ { payload }) => answerTo(payload) });
+      endpoint.handle({ handle });
       await endpoint.start();
       return { address: listening.address(), stop: () => endpoint.stop() };
     },
-    ask: async ({ address }) => {
+    /** @param {string} address */
+    asking: async (address) => {
       const endpoint = new Endpoint({ network: dial(address) });
       const connected = new Promise((resolve) => {
         endpoint.onPeer((/** @type {any} */ { type }) => type === 'connected' && resolve(undefined));
       });
       await endpoint.start();
       if (eager) await connected;
-      const asking = reliable ? new ReliableNetwork(endpoint) : endpoint;
+      return { endpoint, payloadOf };
+    },
+  };
+}
+
+/**
+ * @param {{ network: string, codec: string, reliable?: boolean }} options
+ * @returns {Promise<import('./transport.js').Transport>}
+ */
+export async function transport({ reliable = false, ...options }) {
+  const { answering, asking } = await endpointsOf(options);
+  const { ReliableNetwork } = await library('index.js');
+  return {
+    answer: () => answering((_, { payload }) => answerTo(payload)),
+    ask: async ({ address }) => {
+      const { endpoint, payloadOf } = await asking(address);
+      const network = reliable ? new ReliableNetwork(endpoint) : endpoint;
       return {
-        request: async (_, payload) => payloadOf(await asking.request({ type: 'echo', to: ANSWERING.self, payload })),
-        stop: () => asking.stop(),
+        request: async (_, payload) => payloadOf(await network.request({ type: 'echo', to: ANSWERING, payload })),
+        stop: () => network.stop(),
       };
     },
   };
