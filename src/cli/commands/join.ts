@@ -85,6 +85,11 @@ const retryForFlag: Flag<number | undefined> = valueFlag({
   parse: parsePositiveDuration,
 });
 
+const compressFlag: Flag<boolean> = switchFlag({
+  name: 'compress',
+  description: 'compress payloads of 1 KiB and more, both ways: for a slow link to the leader',
+  setting: 'join.compress',
+});
 const plaintextFlag: Flag<boolean> = switchFlag({
   name: 'plaintext',
   description: "without TLS, for a leader on this host that runs with --plaintext; the same as 'ws://'",
@@ -112,6 +117,7 @@ export const joinCommand = (environment: Environment): Command => ({
     payloadFlag,
     envFlag,
     retryForFlag,
+    compressFlag,
     plaintextFlag,
   ],
   examples: [
@@ -153,6 +159,7 @@ async function runJoin(environment: Environment, invocation: Invocation): Promis
     tags: readTags(Object.fromEntries(invocation.value(tagFlag))),
     slots: invocation.value(slotsFlag) ?? environment.cores,
     retryForMs: invocation.value(retryForFlag),
+    compression: invocation.value(compressFlag),
     bindings,
     handlers,
     log,

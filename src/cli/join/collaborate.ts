@@ -31,6 +31,7 @@ export interface JoinPlan {
   readonly slots: number;
   /** undefined: for ever. */
   readonly retryForMs: number | undefined;
+  readonly compression: boolean;
   readonly bindings: readonly ScriptBinding[];
   readonly handlers: readonly Handler[];
   readonly log: RoleLog;
@@ -188,7 +189,7 @@ async function prepare(environment: Environment, plan: JoinPlan, { name, scripts
   const { prepareCollaborator } = await import('../../compose/collaborator.js');
   const socketPath = nodeSocket(environment, plan.state, name);
   makePrivateDirectory(environment, dirname(socketPath));
-  const { cluster, tags, slots, log, retryForMs } = plan;
+  const { cluster, tags, slots, log, retryForMs, compression } = plan;
   return prepareCollaborator({
     leader: way.address,
     token: way.token,
@@ -204,6 +205,7 @@ async function prepare(environment: Environment, plan: JoinPlan, { name, scripts
     socketPath,
     clock: environment.clock,
     random: environment.random,
+    compression,
     retry: retryForMs === undefined ? 'forever' : { forMs: retryForMs },
   });
 }
