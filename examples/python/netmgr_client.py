@@ -6,7 +6,8 @@ see netmgr_security.py.
     python3 netmgr_client.py wss://HOST:7700 NAME                           # from then on its key is enough
     python3 netmgr_client.py ws://127.0.0.1:7700 NAME                       # a leader that runs with --plaintext
 
-Answers `py.sum` ({"numbers": [1, 2]}) and `py.wait` ({"seconds": 1}) until SIGINT or SIGTERM.
+Answers `py.sum` ({"numbers": [1, 2]}) and `py.wait` ({"seconds": 1}) until SIGINT or SIGTERM. With --compress large
+payloads travel compressed, and `py.repeat` ({"text": "a", "times": 2000}) gives one.
 """
 import argparse
 import asyncio
@@ -21,12 +22,14 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from urllib.parse import urlsplit
 
 from netmgr_security import BACKENDS, DIAL_SECONDS, Identity, Refused, Token, without_secrets
 
 ROLE, PORT = "collaborator", 7700
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+WINDOW_BITS, MIN_DEFLATED, MAX_FRAME = -15, 1024, 1024 * 1024
 
 
 class WebSocket:
@@ -79,12 +82,13 @@ class WebSocket:
 
 
 class Collaborator:
-    def __init__(self, name, handlers, trace=False):
-        self.name, self.handlers, self.trace = name, handlers, trace
+    def __init__(self, name, handlers, trace=False, compress=False):
+        self.name, self.handlers, self.trace, self.compress = name, handlers, trace, compress
         self.instance, self.counter, self.received, self.running = os.urandom(6).hex(), 0, 0, {}
 
     async def join(self, url, identity):
-        self.socket = await WebSocket.connect(url, "netmgr.v1.json", identity)
+        subprotocol = "netmgr.v1.json+deflate" if self.compress else "netmgr.v1.json"
+        self.socket = await WebSocket.connect(url, subprotocol, identity)
         if identity and self.trace:
             print(f"= binding {identity.binding.hex()}", file=sys.stderr, flush=True)
         self.say("control", "hello", {"role": ROLE, "instance": self.instance, "version": "0.1.0",
@@ -146,9 +150,9 @@ class Collaborator:
     def say(self, kind, verb, payload, to=None, re=None):
         self.counter += 1
         message = {"v": 1, "id": f"{self.instance}-{self.counter}", "kind": kind, "type": verb, "from": self.name,
-                   "to": to, "ts": int(time.time() * 1000), "re": re, "payload": payload}
-        present = {field: value for field, value in message.items() if value is not None or field == "payload"}
-        text = json.dumps(present, separators=(",", ":"), ensure_ascii=False)
+                   "to": to, "ts": int(time.time() * 1000), "re": re}
+        present = {field: value for field, value in message.items() if value is not None}
+        text = text_of({**present, **(deflated(kind, payload) if self.compress else {"payload": payload})})
         if self.trace:
             print(f"> {without_secrets(text)}", file=sys.stderr, flush=True)
         self.socket.send(TEXT, text.encode())
@@ -170,11 +174,42 @@ class Collaborator:
             print(f"< {data.decode()}", file=sys.stderr, flush=True)
         frame = json.loads(data)
         messages = frame if isinstance(frame, list) else [frame]
+        for message in messages:
+            if "deflate" in message:
+                message["payload"] = json.loads(inflated(message.pop("deflate")))
         if [message["type"] for message in messages] != ["ack"]:
             before, self.received = self.received, self.received + len(data)
             if before // 131072 < self.received // 131072:
                 self.say("control", "ack", {"bytes": self.received})
         return messages
+
+
+def text_of(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def deflated(kind, payload):
+    """The field for a payload: compressed if it may be, and if that makes it smaller."""
+    text = text_of(payload).encode()
+    if kind not in ("control", "heartbeat") and len(text) >= MIN_DEFLATED:
+        stream = zlib.compressobj(1, zlib.DEFLATED, WINDOW_BITS)
+        short = base64.b64encode(stream.compress(text) + stream.flush()).decode()
+        if len(short) + 2 < len(text):
+            return {"deflate": short}
+    return {"payload": payload}
+
+
+def inflated(short):
+    """No more than a frame may be large, whatever the stream claims."""
+    stream = zlib.decompressobj(WINDOW_BITS)
+    text = stream.decompress(base64.b64decode(short, validate=True), MAX_FRAME)
+    if not stream.eof or stream.unused_data:
+        raise ConnectionError("a compressed payload that is too large, or no whole stream")
+    return text
+
+
+async def repeat(payload):
+    return {"text": payload["text"] * payload["times"]}
 
 
 async def total(payload):
@@ -192,6 +227,7 @@ def arguments():
     parser.add_argument("name")
     parser.add_argument("--state", metavar="DIR", help="where the key is kept")
     parser.add_argument("--keys", choices=list(BACKENDS), help="what signs")
+    parser.add_argument("--compress", action="store_true", help="compress payloads of 1 KiB and more")
     parser.add_argument("--trace", action="store_true", help="show every frame on stderr")
     given = parser.parse_args()
     given.state = given.state or os.path.expanduser(f"~/.local/state/netmgr-python/{given.name}")
@@ -208,7 +244,8 @@ def identity_of(given):
 
 
 async def main(given):
-    collaborator = Collaborator(given.name, {"py.sum": total, "py.wait": wait}, given.trace)
+    handlers = {"py.sum": total, "py.wait": wait, **({"py.repeat": repeat} if given.compress else {})}
+    collaborator = Collaborator(given.name, handlers, given.trace, given.compress)
     await asyncio.wait_for(collaborator.join(given.url, identity_of(given)), DIAL_SECONDS)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, collaborator.leave)

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { before, describe, it } from 'node:test';
+import { inflateRawSync } from 'node:zlib';
 import { ERROR_CODES } from '../../src/base/errors.js';
 import { DEFAULT_DECODE_LIMITS } from '../../src/message/codec.js';
-import { jsonCodec } from '../../src/message/json-codec.js';
+import type { CodecName } from '../../src/message/codec-name.js';
+import { CODECS } from '../../src/message/codecs.js';
+import { jsonCodec, jsonDeflateCodec } from '../../src/message/json-codec.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import { closeCodeOf } from '../../src/network/websocket/close-codes.js';
+import { subprotocolOf } from '../../src/network/websocket/subprotocols.js';
 import { fingerprintOf } from '../../src/security/certificates/pem.js';
 import { DeviceKey, verifySignature } from '../../src/security/devices/device-key.js';
 import { enrolProof, type SessionParts, sessionProof } from '../../src/security/devices/session-proof.js';
@@ -76,6 +80,19 @@ describe('docs/protocol.md', () => {
       assert.equal(hex(bytesUnder(page, `${verb}, signed`)), hex(signed), verb);
       assert.equal(hex(bytesUnder(page, `${verb}, signature`)), hex(key.sign(signed)), verb);
     }
+  });
+
+  it('shows a compressed payload', () => {
+    const payload = { text: 'netmgr '.repeat(150) };
+    assert.match(page, /`netmgr` and a space 150 times, is 1,061 bytes of JSON/);
+    assert.equal(JSON.stringify(payload).length, 1061);
+    const deflated = bytesUnder(page, 'compressed');
+    assert.equal(inflateRawSync(deflated).toString(), JSON.stringify(payload));
+    const frame = /^message {2,}(\{.*\})$/m.exec(page)?.[1] ?? '';
+    assert.equal(JSON.parse(frame).deflate, deflated.toString('base64'));
+    const [message] = jsonDeflateCodec.decode(frame, DEFAULT_DECODE_LIMITS).messages;
+    assert.deepEqual(message?.payload, payload);
+    for (const name of CODECS.keys()) assert.ok(page.includes(`| \`${subprotocolOf(name as CodecName)}\` |`), name);
   });
 
   it('shows a session in which every frame is one that netmgr reads', () => {

@@ -28,6 +28,7 @@ export interface PythonClientOptions {
   /** What signs. @default the client's choice */
   readonly keys?: string | undefined;
   readonly trace?: boolean | undefined;
+  readonly compress?: boolean | undefined;
 }
 
 /** The client in Python as a process of its own. */
@@ -37,8 +38,9 @@ export class PythonClient {
   readonly #ended: Promise<number | null>;
   #stderr = '';
 
-  constructor({ address, name, state, token, keys, trace }: PythonClientOptions) {
-    const flags = [...(keys === undefined ? [] : ['--keys', keys]), ...(trace ? ['--trace'] : [])];
+  constructor({ address, name, state, token, keys, trace, compress }: PythonClientOptions) {
+    const switches = [...(trace ? ['--trace'] : []), ...(compress ? ['--compress'] : [])];
+    const flags = [...(keys === undefined ? [] : ['--keys', keys]), ...switches];
     this.process = spawn('python3', [CLIENT, address, name, '--state', state, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', NETMGR_TOKEN: token ?? '' },

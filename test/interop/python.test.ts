@@ -116,6 +116,26 @@ describe('a client written from docs/protocol.md, in Python', { skip: missing },
     await memberIs(leader, 'snake', 'left');
   });
 
+  it('compresses both ways', async () => {
+    await using plain = await createLeader({ listen: LISTEN, plaintext: true });
+    const thrifty = await joined(plain, { name: 'thrifty', state: newState(), compress: true, trace: true });
+    const times = 100_000;
+    const answer = await plain.request(
+      'py.repeat',
+      { text: 'ü€ ', times, padding: 'x'.repeat(times) },
+      { to: 'thrifty' },
+    );
+    assert.deepEqual(answer, { text: 'ü€ '.repeat(times) });
+    await thrifty.leave();
+    for (const [way, kind] of [
+      ['<', 'request'],
+      ['>', 'response'],
+    ]) {
+      const frame = new RegExp(`^${way} (.*"kind":"${kind}".*"deflate":.*)$`, 'm').exec(thrifty.stderr)?.[1];
+      assert.ok(frame && frame.length < times / 10, `${frame?.length} characters`);
+    }
+  });
+
   it('joins a leader without TLS on its own host', async () => {
     await using plain = await createLeader({ listen: LISTEN, plaintext: true });
     const visitor = await joined(plain, { name: 'visitor', state: newState() });
