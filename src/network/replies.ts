@@ -60,10 +60,12 @@ export class Replies {
 
   #remember(message: NetworkMessage, { node }: Peer, answer: Answer): void {
     const { bodies } = this.#parts;
-    const kept = isSmall(message, answer) ? answer : undefined;
+    // Of what was asked nothing is kept but whom to answer: a payload may be as large as a frame.
+    const { payload: _payload, ...asked } = message;
+    const kept = isSmall(asked, answer) ? answer : undefined;
     bodies.past.add(node, message.id, () => {
-      if (kept) sendAnswer(this.#parts, message, kept);
-      else sendAnswer(this.#parts, message, { kind: 'error', payload: tooLargeToKeep(message).toWire() });
+      if (kept) sendAnswer(this.#parts, asked, kept);
+      else sendAnswer(this.#parts, asked, { kind: 'error', payload: tooLargeToKeep(asked).toWire() });
     });
   }
 }
