@@ -6,9 +6,5 @@ assertNothingLeft();
 
 conforms(memorySubject('memory'));
 // What takes its time, and not always the same, must change nothing.
-for (const seed of [7, 8]) {
-  const faults = { latency: { kind: 'log-normal', medianMs: 20, sigma: 1 } } as const;
-  conforms(memorySubject(`memory, msgpack, uneven latency, seed ${seed}`, { codec: 'msgpack', faults, seed }), {
-    through: 'bare',
-  });
-}
+const faults = { latency: { kind: 'log-normal', medianMs: 20, sigma: 1 } } as const;
+conforms(memorySubject('memory, msgpack, uneven latency', { codec: 'msgpack', faults, seed: 7 }), { through: 'bare' });

@@ -2,17 +2,23 @@ import { AssertionError } from 'node:assert/strict';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { type ErrorCode, isNetworkError } from '../../base/errors.js';
 
+/** Lists that are longer are shown by where they differ. */
+const SHORT = 20;
+
 /**
- * @param rule what the contract demands, as a sentence without its subject
+ * @param rule what the contract demands, as a sentence
  * @param seen what was there instead
  */
 export function demand(holds: boolean, rule: string, seen: unknown): asserts holds {
-  if (!holds) throw failure(rule, seen);
+  if (!holds) throw broken(rule, seen);
 }
 
 export function demandEqual(seen: unknown, expected: unknown, rule: string): void {
   if (isDeepStrictEqual(seen, expected)) return;
-  throw failure(`${rule} (${shown(expected)})`, seen, expected);
+  if (Array.isArray(seen) && Array.isArray(expected) && expected.length > SHORT) {
+    throw broken(rule, difference(seen, expected));
+  }
+  throw broken(`${rule} (${shown(expected)})`, seen);
 }
 
 /** The promise must reject with a NetworkError of one of these codes. */
@@ -35,12 +41,26 @@ export async function outcomeOf(promise: Promise<unknown>): Promise<string> {
 export const codeOf = (thrown: unknown): string =>
   isNetworkError(thrown) ? thrown.code : `no NetworkError: ${shown(thrown)}`;
 
-function failure(rule: string, seen: unknown, expected?: unknown): AssertionError {
-  const message = `the contract demands: ${rule}. Seen: ${shown(seen)}`;
-  return new AssertionError({ message, actual: seen, expected, operator: 'contract' });
+/** Whatever a check has thrown, as a failure of what it is about. */
+export function asBroken(thrown: unknown, rule: string): AssertionError {
+  if (thrown instanceof AssertionError) return thrown;
+  const failure = broken(rule, isNetworkError(thrown) ? `${thrown.code}: ${thrown.message}` : thrown);
+  failure.cause = thrown;
+  return failure;
+}
+
+function broken(rule: string, seen: unknown): AssertionError {
+  return new AssertionError({ message: `the contract demands: ${rule}. Seen: ${shown(seen)}`, operator: 'contract' });
+}
+
+function difference(seen: readonly unknown[], expected: readonly unknown[]): string {
+  const length = Math.max(seen.length, expected.length);
+  let at = 0;
+  while (at < length && isDeepStrictEqual(seen[at], expected[at])) at += 1;
+  return `${seen.length} of ${expected.length}, and at place ${at} ${shown(seen[at])} instead of ${shown(expected[at])}`;
 }
 
 export const shown = (value: unknown): string =>
   typeof value === 'string'
     ? value
-    : inspect(value, { depth: 4, breakLength: 100, maxArrayLength: 20, maxStringLength: 200 });
+    : inspect(value, { depth: 4, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: SHORT, maxStringLength: 200 });

@@ -1,5 +1,5 @@
 import { SystemClock, sleep } from '../../base/clock.js';
-import { demand } from './assertions.js';
+import { asBroken, demand } from './assertions.js';
 import type { Demand } from './demand.js';
 import { DEMANDS } from './demands.js';
 import { heldBeyond, heldResources } from './leftovers.js';
@@ -66,7 +66,7 @@ async function perform(subject: Subject, demanded: Demand, wrapped: boolean): Pr
   } catch (error) {
     // What went wrong first says most.
     await stage.close().catch(() => {});
-    throw error;
+    throw asBroken(error, demanded.name);
   }
   await stage.close();
   await demandNothingHeld(before);
