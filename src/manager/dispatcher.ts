@@ -5,6 +5,7 @@ import { messageOf, NetworkError, NetworkTimeoutError } from '../base/errors.js'
 import type { Log } from '../base/log.js';
 import { type NodeId, RESERVED_PREFIX } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
+import { rawSizeOf } from '../message/raw-payload.js';
 import { handlerError } from '../network/answer.js';
 import { execute } from './execution.js';
 import type { Handler } from './handler.js';
@@ -111,7 +112,7 @@ export class Dispatcher implements Workplace {
       return;
     }
     const invocation = new Invocation(this, { lane, message, via });
-    const verdict = lane.enter(invocation);
+    const verdict = lane.enter(invocation, rawSizeOf(message));
     if (verdict === 'full') {
       this.counters.overloaded += 1;
       const text = `${this.node} has ${lane.running} '${message.type}' running and ${lane.waiting} waiting, its limit`;

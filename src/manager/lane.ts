@@ -1,6 +1,12 @@
 import { Ring } from '../base/ring.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_QUEUE, type Handler } from './handler.js';
 
+/**
+ * What the payloads that wait may take, in bytes, as long as they are encoded: those of the peers of a leader are. A
+ * peer that compresses could otherwise fill the memory by a thousandth of what it sends.
+ */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
 /** What a lane needs to know of those who wait in it. */
 interface Waiter {
   readonly aborted: boolean;
@@ -13,6 +19,7 @@ export class Lane<W extends Waiter> {
   readonly #queueLimit: number;
   readonly #waiting = new Ring<W>();
   #running = 0;
+  #waitingBytes = 0;
 
   constructor(handler: Handler) {
     this.handler = handler;
@@ -28,22 +35,25 @@ export class Lane<W extends Waiter> {
     return this.#waiting.length;
   }
 
-  /** Whether it starts now, waits, or does not fit any more. */
-  enter(waiter: W): 'run' | 'wait' | 'full' {
+  /**
+   * Whether it starts now, waits, or does not fit any more.
+   * @param bytes of its payload
+   */
+  enter(waiter: W, bytes: number): 'run' | 'wait' | 'full' {
     if (this.#running < this.concurrency) {
       this.#running += 1;
       return 'run';
     }
-    if (this.#waiting.length >= this.#queueLimit) return 'full';
-    this.#waiting.push(waiter);
+    const waitingBytes = this.#waitingBytes + bytes;
+    if (this.#waiting.length >= this.#queueLimit || waitingBytes > MAX_WAITING_BYTES) return 'full';
+    this.#waiting.push(waiter, bytes);
+    this.#waitingBytes = waitingBytes;
     return 'wait';
   }
 
   /** One is done; the next that still has somebody waiting for it takes its place. */
   leave(): W | undefined {
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (!next.aborted) return next;
-    }
+    for (let next = this.#next(); next; next = this.#next()) if (!next.aborted) return next;
     this.#running -= 1;
     return undefined;
   }
@@ -51,7 +61,12 @@ export class Lane<W extends Waiter> {
   /** Empties the queue and returns what was in it. */
   clear(): W[] {
     const dropped: W[] = [];
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) dropped.push(next);
+    for (let next = this.#next(); next; next = this.#next()) dropped.push(next);
     return dropped;
+  }
+
+  #next(): W | undefined {
+    this.#waitingBytes -= this.#waiting.headSize;
+    return this.#waiting.shift();
   }
 }

@@ -19,6 +19,10 @@ export abstract class RawPayload {
   }
 }
 
+/** What the payload of a message holds on to, as long as it is raw; 0 once it is decoded. */
+export const rawSizeOf = ({ payload }: { readonly payload?: unknown }): number =>
+  payload instanceof RawPayload ? payload.size : 0;
+
 /** The value of a payload, decoded if it still is raw. */
 export const payloadOf = (message: { readonly payload?: unknown }): unknown =>
   message.payload instanceof RawPayload ? message.payload.value() : message.payload;

@@ -4,7 +4,7 @@ import { type ErrorCode, NetworkError, toNetworkError } from '../base/errors.js'
 import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import type { NetworkMessage } from '../message/message.js';
-import { RawPayload } from '../message/raw-payload.js';
+import { rawSizeOf } from '../message/raw-payload.js';
 import type { Peer } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
 import type { Balancer } from './balancer.js';
@@ -179,7 +179,8 @@ export class Relay {
     this.counters.requests += 1;
     const key = keyOf(peer.node, message.id);
     if (this.#live.has(key)) return; // the network repeated it
-    const bytes = sizeOf(message);
+    // The envelope of at most a few hundred bytes comes on top.
+    const bytes = rawSizeOf(message);
     const refusal = this.#refusal(peer.node, bytes);
     if (refusal) {
       this.counters.relaysRefused += 1;
@@ -270,6 +271,3 @@ const idleError = ({ node, role }: Peer): NetworkError =>
   new NetworkError('NO_HANDLER', `${node} is an ${role}, which takes no work`, { node });
 
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;
-
-/** Of the payload, which the envelope of at most a few hundred bytes comes on top of. */
-const sizeOf = ({ payload }: NetworkMessage): number => (payload instanceof RawPayload ? payload.size : 0);

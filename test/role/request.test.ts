@@ -172,6 +172,34 @@ test('a handler runs as many at once as it may, queues as many as it may, and re
   for (const outcome of refused) codeIs('OVERLOADED', /2 'work' running and 3 waiting/)(outcome.reason);
 });
 
+test('what waits for a handler of the leader has a bound in bytes, and makes room as it is done', async () => {
+  await using stage = new Stage();
+  let release: () => void = () => {};
+  const slow = handle('slow', { concurrency: 1 }, () => new Promise<void>((resolve) => (release = resolve)));
+  await stage.leader({ handlers: [slow] });
+  const asker = await stage.collaborator('asker');
+  const codes: string[] = [];
+  const ask = async (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      const asked = asker.request('slow', 'x'.repeat(1_000_000), { to: 'leader', timeoutMs: 600_000 });
+      void asked.catch((error) => codes.push(error.code));
+      await stage.clock.advance(1);
+    }
+  };
+  await ask(80);
+  await stage.clock.advance(100);
+  // One runs, and 64 MiB hold 67 that wait.
+  assert.deepEqual(codes, new Array(80 - 68).fill('OVERLOADED'));
+  for (let i = 0; i < 10; i += 1) {
+    release();
+    await stage.clock.advance(10);
+  }
+  codes.length = 0;
+  await ask(12);
+  await stage.clock.advance(100);
+  assert.deepEqual(codes, ['OVERLOADED', 'OVERLOADED']);
+});
+
 test('repeated requests and answers do no harm', async () => {
   await using stage = new Stage();
   const leader = await stage.leader();
