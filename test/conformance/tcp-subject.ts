@@ -6,8 +6,8 @@ import { STREAMS_LOSE_NOTHING, wiredGround } from './wired-ground.js';
 /** Nobody here takes longer to answer a close, but who is not to answer at all. */
 const LIMITS = { closeTimeoutMs: 100 };
 
-export const tcpSubject = (codec: string): Subject => ({
-  name: `tcp, ${codec}`,
+export const tcpSubject = (...codecs: readonly string[]): Subject => ({
+  name: `tcp, ${codecs.join(' or ')}`,
   shape: 'mesh',
   maxMessageBytes: 1024 * 1024,
   lacks: { loss: STREAMS_LOSE_NOTHING },
@@ -21,7 +21,7 @@ export const tcpSubject = (codec: string): Subject => ({
         if ('port' in at) addresses.set(node, `${at.host}:${at.port}`);
       }
       const listen = [{ host: '127.0.0.1', port: wires.portOf(self) }];
-      const network = new TcpNetwork(wiring, { listen, addresses, codecs: [codec], limits: LIMITS });
+      const network = new TcpNetwork(wiring, { listen, addresses, codecs, limits: LIMITS });
       wires.listens(self, network, () => network.boundAddresses.get('tcp'));
       return network;
     });

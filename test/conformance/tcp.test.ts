@@ -6,3 +6,4 @@ assertNothingLeft();
 
 conforms(tcpSubject('json'));
 conforms(tcpSubject('msgpack'), { through: 'bare' });
+conforms(tcpSubject('msgpack+deflate', 'msgpack'), { through: 'bare' });

@@ -15,6 +15,7 @@ import { STREAMS_LOSE_NOTHING, wiredGround } from './wired-ground.js';
 /** What a kind of WebSocket puts into a node's options. */
 interface Flavour {
   readonly codec: 'json' | 'msgpack';
+  readonly compression?: boolean;
   readonly unix?: boolean;
   listen(name: string, wires: Wires): Promise<ListenOptions>;
   dial?(): Promise<Partial<DialOptions>>;
@@ -63,8 +64,9 @@ async function make(
   return network;
 }
 
-const plaintext = (codec: 'json' | 'msgpack'): Flavour => ({
+const plaintext = (codec: 'json' | 'msgpack', compression = false): Flavour => ({
   codec,
+  compression,
   listen: async (self, wires) => ({
     name: 'at',
     host: '127.0.0.1',
@@ -100,5 +102,6 @@ const tls = (): Flavour => {
 
 export const webSocketJson = (): Subject => subjectOf('websocket, json', plaintext('json'));
 export const webSocketMsgpack = (): Subject => subjectOf('websocket, msgpack', plaintext('msgpack'));
+export const webSocketCompressed = (): Subject => subjectOf('websocket, json+deflate', plaintext('json', true));
 export const webSocketUnix = (): Subject => subjectOf('websocket, UNIX socket', unix);
 export const webSocketTls = (): Subject => subjectOf('websocket, TLS', tls());

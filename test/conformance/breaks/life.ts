@@ -14,6 +14,23 @@ export const LIFE: readonly Break[] = [
     spoil: (network) => ({ start: (options) => network.start(options).catch(() => {}) }),
   },
   {
+    name: 'cannot be asked for its metrics once it is stopped',
+    caught: ['life: before start and after stop it can be looked at'],
+    spoil: (network) => {
+      let stopped = false;
+      return {
+        stop: async (options) => {
+          await network.stop(options);
+          stopped = true;
+        },
+        metrics: () => {
+          if (stopped) throw new NetworkError('STOPPED', 'there is nothing to measure');
+          return network.metrics();
+        },
+      };
+    },
+  },
+  {
     name: 'cannot be stopped twice',
     caught: ['life: stop may be called any number of times'],
     spoil: (network) => {

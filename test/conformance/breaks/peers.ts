@@ -65,8 +65,31 @@ export const PEERS: readonly Break[] = [
     }),
   },
   {
+    name: 'cannot send in the very call of `connected`',
+    caught: ['peers: who is told `connected` can send at once'],
+    spoil: (network, { clock }) => {
+      let ready = false;
+      network.onPeer(({ type }) => {
+        if (type === 'connected')
+          clock.setTimer(1, () => {
+            ready = true;
+          });
+      });
+      return { send: (message) => (ready ? network.send(message) : 'UNREACHABLE') };
+    },
+  },
+  {
+    name: 'takes names for one another',
+    caught: ['peers: names may have every form'],
+    spoil: (network) => ({ send: (message) => network.send({ ...message, to: message.to?.replace('..', '.') }) }),
+  },
+  {
     name: 'does not disconnect',
-    caught: ['peers: disconnect ends the connection', 'failures: disconnect is the way out'],
+    caught: [
+      'peers: a node may disconnect a peer',
+      'peers: disconnect ends the connection',
+      'failures: disconnect is the way out',
+    ],
     spoil: () => ({ disconnect: () => {} }),
   },
   {

@@ -113,6 +113,27 @@ export const LIFE: readonly Demand[] = [
     },
   },
   {
+    name: 'life: before start and after stop it can be looked at, and there is nothing',
+    about: 'messages',
+    async run(stage) {
+      const [a, b] = (await stage.nodes('a', 'b')) as [Station, Station];
+      const look = (station: Station): unknown[] => {
+        const { connections, queuedMessages, queuedBytes } = station.network.metrics();
+        const { upstream, peers, self, counters } = station.network;
+        return [self, upstream, peers.size, connections, queuedMessages, queuedBytes, typeof counters];
+      };
+      const nothing = (station: Station): unknown[] => [station.name, undefined, 0, 0, 0, 0, 'object'];
+      for (const station of [a, b]) demandEqual(look(station), nothing(station), 'before start there is nothing');
+      for (const station of [a, b]) station.network.disconnect('stranger', new NetworkError('CLOSED', 'never seen'));
+      await stage.start(a);
+      await stage.start(b);
+      await stage.connect(b, a);
+      await stage.stop(b);
+      await stage.stop(a);
+      for (const station of [a, b]) demandEqual(look(station), nothing(station), 'after stop there is nothing');
+    },
+  },
+  {
     name: 'life: stop right after start leaves nothing',
     about: 'messages',
     async run(stage) {

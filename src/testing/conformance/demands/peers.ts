@@ -1,5 +1,5 @@
 import { NetworkError } from '../../../base/errors.js';
-import type { Candidate, Peer } from '../../../network/network.js';
+import type { Candidate, Peer, SendOutcome } from '../../../network/network.js';
 import { demand, demandEqual } from '../assertions.js';
 import type { Demand } from '../demand.js';
 import type { Station } from '../station.js';
@@ -207,6 +207,78 @@ export const PEERS: readonly Demand[] = [
       await stage.start(a);
       await stage.connect(b, a);
       demandEqual(b.seen('connected').length, 1, '`connected` is told once for each connection');
+    },
+  },
+  {
+    name: 'peers: who is told `connected` can send at once, and who is told `disconnected` is refused and harmed by nothing',
+    about: 'messages',
+    async run(stage) {
+      const [a, b] = (await stage.nodes('a', 'b')) as [Station, Station];
+      const outcomes: SendOutcome[] = [];
+      for (const [station, other] of [
+        [a, 'b'],
+        [b, 'a'],
+      ] as const) {
+        station.onEvent = ({ type }) => {
+          if (type === 'connected') station.tell(other, 'first words');
+          if (type === 'disconnected') outcomes.push(station.tell(other, 'too late'));
+        };
+      }
+      await stage.start(a);
+      await stage.start(b);
+      await stage.connect(b, a);
+      await stage.until(() => a.received.length === 1 && b.received.length === 1, 'the first words arrive');
+      demandEqual([a.payloads(), b.payloads()], [['first words'], ['first words']], 'they arrive once');
+      await stage.stop(b);
+      await stage.until(() => outcomes.length === 2, 'both sides are told of the end');
+      // Where nodes dial on demand, what is sent to one that has gone waits for a new connection.
+      const refusals: SendOutcome[] = stage.isMesh ? ['queued', 'UNREACHABLE', 'STOPPED'] : ['UNREACHABLE', 'STOPPED'];
+      const strange = outcomes.filter((outcome) => !refusals.includes(outcome));
+      demandEqual(strange, [], 'who has gone cannot be sent anything');
+      await stage.quiet();
+      demandEqual(a.received.length, 1, 'what was refused is not delivered');
+    },
+  },
+  {
+    name: 'peers: a node may disconnect a peer, or stop, when it is told `connected`',
+    about: 'messages',
+    async run(stage) {
+      const [a, b] = (await stage.nodes('a', 'b')) as [Station, Station];
+      const stops: Promise<void>[] = [];
+      a.onEvent = (event) => {
+        if (event.type !== 'connected') return;
+        if (stops.length === 0 && a.seen('connected').length === 1) {
+          a.network.disconnect(event.peer.node, new NetworkError('RECEIVE_FAILED', 'come again'));
+        } else {
+          stops.push(a.network.stop({ graceMs: 100 }));
+        }
+      };
+      await stage.start(a);
+      await stage.start(b);
+      const come = (): boolean => {
+        if (stage.isMesh && stops.length === 0) b.tell('a', 'here I am');
+        return stops.length > 0;
+      };
+      await stage.until(come, 'who was disconnected comes again', () => `${a.story()}; ${b.story()}`);
+      await stage.settle(Promise.all(stops), 'a stop from inside `connected`');
+      const ended = a.seen('disconnected').map(({ left }) => left);
+      demandEqual(ended, [false, false], 'each `connected` has its `disconnected`');
+    },
+  },
+  {
+    name: 'peers: names may have every form that is allowed',
+    about: 'messages',
+    async run(stage) {
+      const names = ['0', `${'long-name_with.dots'.repeat(4).slice(0, 63)}`, 'a..b--c__', 'localhost', 'constructor'];
+      const [first, ...others] = (await stage.connected(...names)) as [Station, ...Station[]];
+      for (const other of others) {
+        other.tell(first.name, other.name);
+        first.tell(other.name, other.name);
+        await stage.until(() => other.received.length === 1, `${other.name} is reached`);
+        demandEqual(other.payloads(), [other.name], 'each name is that of one node');
+      }
+      await stage.until(() => first.received.length === others.length, 'all are heard');
+      demandEqual([...first.network.peers.keys()].sort(), names.slice(1).sort(), 'peers has them by their names');
     },
   },
   {

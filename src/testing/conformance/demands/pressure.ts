@@ -2,6 +2,7 @@ import type { SendOutcome } from '../../../network/network.js';
 import { demand, demandCode, demandEqual } from '../assertions.js';
 import type { Demand } from '../demand.js';
 import type { Station } from '../station.js';
+import { noise } from './noise.js';
 import { numbers } from './numbers.js';
 
 const PIECE = 256 * 1024;
@@ -10,7 +11,7 @@ const MOST = 256;
 
 /** Sends until it is refused. @returns how many were taken, and how the last one was refused */
 function fill(from: Station, to: string): { readonly taken: number; readonly refusal: SendOutcome } {
-  const text = 'x'.repeat(PIECE);
+  const text = noise(PIECE);
   for (const number of numbers(MOST)) {
     const outcome = from.tell(to, { number, text });
     if (outcome !== 'queued') return { taken: number, refusal: outcome };
@@ -33,7 +34,7 @@ export const PRESSURE: readonly Demand[] = [
         `what is held for a peer that does not read has a bound below ${(MOST * PIECE) / 2 ** 20} MiB`,
       );
       demandEqual(
-        b.network.sendMany(b.make({ payload: 'x'.repeat(PIECE) }), ['a']),
+        b.network.sendMany(b.make({ payload: noise(PIECE) }), ['a']),
         ['BACKPRESSURE'],
         'sendMany is refused as well',
       );
@@ -72,7 +73,7 @@ export const PRESSURE: readonly Demand[] = [
       c.handle((_, { payload }) => payload);
       stage.silence(b);
       demandEqual(fill(a, 'b').refusal, 'BACKPRESSURE', 'what is held for a peer that does not read has a bound');
-      const refused = stage.settle(a.ask('b', 'x'.repeat(PIECE)), 'a request to a peer that does not read');
+      const refused = stage.settle(a.ask('b', noise(PIECE)), 'a request to a peer that does not read');
       await demandCode(refused, ['BACKPRESSURE'], 'a request to a peer that does not read');
       demandEqual(
         await stage.settle(a.ask('c', 'quick'), 'a request to another peer'),

@@ -4,26 +4,10 @@ import { demand, demandCode, demandEqual } from '../assertions.js';
 import type { Demand } from '../demand.js';
 import type { Stage } from '../stage.js';
 import type { Station } from '../station.js';
+import { noise, noisyBytes } from './noise.js';
 
 /** The longest payload is so many bytes shorter than the limit, at most: the envelope needs room. */
 const SLACK = 512;
-
-/** Text that does not get shorter when it is compressed, nearly. */
-function noise(length: number): string {
-  const bytes = Buffer.allocUnsafe(length);
-  let state = 12_345;
-  for (let index = 0; index < length; index += 1) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    bytes[index] = LETTERS.charCodeAt(state >>> 26);
-  }
-  return bytes.toString('latin1');
-}
-
-const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_';
-
-/** Bytes of all values. */
-const noisyBytes = (length: number): Uint8Array =>
-  Buffer.from(noise(length), 'latin1').map((byte, index) => (byte * 7 + index) % 256);
 
 /** Messages whose envelopes all have the same length. */
 class Sizer {
