@@ -61,10 +61,12 @@ export type { ByteStream, WholeBody } from './network/streams/byte-stream.js';
 export type { BodyLimits } from './network/streams/limits.js';
 export type { BodyProgress, ProgressListener } from './network/streams/upload.js';
 export type { BodyDraft, BodyRequestLimits } from './network/streams/uploads.js';
+export { NetworkClient, type NetworkClientOptions } from './network/tcp/client.js';
 export type { TcpCounters } from './network/tcp/counters.js';
 export { TcpNetwork } from './network/tcp/network.js';
 export type { TcpLimits, TcpListen, TcpNetworkOptions } from './network/tcp/options.js';
 export type { PingOptions, Pong } from './network/tcp/pings.js';
+export { NetworkServer, type NetworkServerOptions } from './network/tcp/server.js';
 export { WebSocketNetwork } from './network/websocket/network.js';
 export type {
   DialOptions,

@@ -33,15 +33,16 @@ export type NetworkIdentity = Pick<NetworkWiring, 'self'> & Partial<NetworkWirin
  * @throws NetworkError INVALID_OPTION
  */
 export function wiringOf(identity: NetworkIdentity): NetworkWiring {
-  const { self, role = 'collaborator', cluster, version = VERSION, log = silentLog, ...rest } = identity;
-  const { clock = new SystemClock(), random = systemRandom } = identity;
+  const { self, role = 'collaborator', cluster, version = VERSION } = identity;
+  const { clock = new SystemClock(), random = systemRandom, log = silentLog, admit, greeting } = identity;
   for (const [field, name] of Object.entries({ self, cluster })) {
     if (name === undefined || NODE_NAME.test(name)) continue;
     const rule = 'a name of 1 to 63 of a-z, 0-9, dot, dash and underscore that begins with a letter or a digit';
     throw new NetworkError('INVALID_OPTION', `${field} must be ${rule}, not ${JSON.stringify(name)}`);
   }
   const { stamp = new Stamp(self, clock, random.fork('network')) } = identity;
-  return { ...rest, self, role, cluster, version, clock, random, log, stamp };
+  const asked = { ...(admit && { admit }), ...(greeting && { greeting }) };
+  return { self, role, cluster, version, clock, random, log, stamp, ...asked };
 }
 
 /** A role never imports a transport: it is given one of these. */

@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/base/random.js';
 import type { MessageDraft, NetworkMessage } from '../../src/message/message.js';
 import { Stamp } from '../../src/message/stamp.js';
 import type { Peer, PeerEvent, SendOutcome } from '../../src/network/network.js';
+import type { TcpCounters } from '../../src/network/tcp/counters.js';
 import { FrameReader } from '../../src/network/tcp/frame-reader.js';
 import { TcpNetwork } from '../../src/network/tcp/network.js';
 import type { TcpNetworkOptions } from '../../src/network/tcp/options.js';
@@ -44,10 +45,19 @@ export class TcpNode {
     return this.events.filter((event): event is Extract<PeerEvent, { type: T }> => event.type === type);
   }
 
+  /** Waits until the network has looked at its deadlines so many times. */
+  async swept(times: number, sweepMs = 20): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, times * sweepMs));
+  }
+
   get port(): number {
     const bound = this.network.boundAddresses.get('tcp');
     if (bound === undefined || !('port' in bound)) throw new Error('not bound');
     return bound.port;
+  }
+
+  counters(): TcpCounters {
+    return this.network.counters;
   }
 
   get payloads(): unknown[] {
@@ -91,6 +101,11 @@ export class TcpNodes implements AsyncDisposable {
     stranger.hello(hello);
     await until(() => stranger.messages.some(({ type }) => type === 'welcome'), 'the welcome');
     return stranger;
+  }
+
+  /** A hand-made node at a socket that was accepted. */
+  adopt(self: string, socket: Socket): TcpStranger {
+    return new TcpStranger(self, socket);
   }
 
   /** Something that listens and does what the test wants with each socket. */
@@ -162,6 +177,12 @@ export class TcpStranger {
   hello(fields: Record<string, unknown> = {}, envelope: Record<string, unknown> = {}): void {
     const payload = { role: 'collaborator', instance: 'abcdef', version: '9.9.9', codecs: ['json'], ...fields };
     this.say({ kind: 'control', type: 'hello', ...envelope, payload });
+  }
+
+  /** Answers the hello of who has dialled it. */
+  welcome(instance: string): void {
+    const payload = { node: this.#self, role: 'collaborator', instance, version: '9.9.9', codec: 'json' };
+    this.say({ kind: 'control', type: 'welcome', payload });
   }
 
   /** The code and text of the error message of a type; undefined until there is one. */

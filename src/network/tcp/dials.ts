@@ -28,6 +28,8 @@ export interface DialsParts {
   attempt(destination: Destination, end: AttemptEnd): Attempt;
   /** Whether one more node may be dialled, after one to spare has made room if need be. @param underWay dials */
   room(underWay: number): boolean;
+  /** The connection that a message for the node takes. */
+  connectionFor(message: NetworkMessage, node: NodeId): Connection | undefined;
   opened(connection: Connection, greeting: Greeting): void;
   emit(event: PeerEvent): void;
 }
@@ -83,9 +85,9 @@ export class Dials {
   }
 
   /** There is a connection: hands what waits to it. */
-  flush(node: NodeId, connection: Connection): void {
+  flush(node: NodeId): void {
     for (const pending of this.#dials.get(node)?.pending.take() ?? []) {
-      const error = this.#post(pending, connection);
+      const error = this.#post(pending, node);
       if (error) this.#undelivered(node, pending, error);
     }
   }
@@ -109,15 +111,19 @@ export class Dials {
     }
   }
 
-  #post(pending: PendingMessage, connection: Connection): NetworkError | undefined {
-    const { codec, limits } = this.#parts;
+  #post(pending: PendingMessage, node: NodeId): NetworkError | undefined {
+    const { codec, limits, connectionFor } = this.#parts;
     const { message, encoded } = pending;
+    const connection = connectionFor(message, node);
+    if (connection === undefined) return new NetworkError('CLOSED', `the connection to ${node} ended`, { node });
     try {
       const outcome =
         connection.codec === codec
           ? connection.post(message, encoded)
           : connection.send(again(pending, codec, limits) ?? message);
-      return outcome === 'queued' ? undefined : new NetworkError(outcome, `${message.to} does not take the message`);
+      return outcome === 'queued'
+        ? undefined
+        : new NetworkError(outcome, `${node} does not take the message`, { node });
     } catch (error) {
       return toNetworkError(error, 'SERIALIZATION');
     }

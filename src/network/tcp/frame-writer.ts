@@ -3,7 +3,7 @@ import type { Frame } from '../../message/codec.js';
 
 const LENGTH_BYTES = 4;
 /** From here on to copy a frame behind its length costs more than to hand both to the operating system. */
-const COPIED_BYTES = 64 * 1024;
+const COPIED_BYTES = 4 * 1024;
 
 /** Writes one frame, its length before it, with one write. */
 export function writeFrame(socket: Socket, frame: Frame, bytes: number): void {

@@ -52,6 +52,7 @@ export function dialsOf({ wiring, hub, bounds, counters, greetings, options }: M
         partsOf(node, address, (attempt, signal) => tcp.connect({ node, address, location }, attempt, signal)),
         end,
       ),
+    connectionFor: (message, node) => hub.topology.connectionFor(message, node),
     room: (underWay) => hub.topology.dialled + underWay < limits.maxDialled || hub.topology.spare(),
     opened: (connection, greeting) => hub.topology.enter(connection, greeting, 'dialled'),
     emit: (event) => hub.emit(event),

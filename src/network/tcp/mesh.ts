@@ -16,7 +16,7 @@ export interface MeshParts {
   /** Without anything crossing for so long the connections of a peer are ended. */
   readonly idleMs: number;
   /** There is a connection to the node; it is not told yet. */
-  ready(node: NodeId, connection: Connection): void;
+  ready(node: NodeId): void;
 }
 
 /** The connections of a network in which any node may dial any other one: a route to each peer. */
@@ -81,7 +81,7 @@ export class Mesh implements OpenTopology {
     this.#routeOf.set(connection, route);
     this.#routes.set(node, route);
     hub.opened(connection);
-    ready(node, connection);
+    ready(node);
     if (known === undefined) {
       this.#peers.set(node, peer);
       hub.emit({ type: 'connected', peer });
@@ -98,7 +98,9 @@ export class Mesh implements OpenTopology {
     this.#routeOf.delete(connection);
     const wasCurrent = route.remove(connection);
     if (route.connections.length > 0) {
-      if (wasCurrent) this.#parts.hub.emit({ type: 'interrupted', peer, error });
+      // After a goodbye, of either side, nothing was under way on it.
+      const wasLeft = connection.left || route.closing || error.code === 'STOPPED';
+      if (wasCurrent && !wasLeft) this.#parts.hub.emit({ type: 'interrupted', peer, error });
       return;
     }
     this.#routes.delete(peer.node);

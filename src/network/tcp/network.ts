@@ -51,7 +51,7 @@ export class TcpNetwork implements Network {
     const resolved = resolveOptions(options, wiring);
     const { limits, codecs, idleMs, leader, tls } = resolved;
     const { counters } = this;
-    const ready: Dials['flush'] = (node, connection) => this.#dials.flush(node, connection);
+    const ready = (node: NodeId): void => this.#dials.flush(node);
     const topology = (hub: Hub): Mesh => new Mesh({ hub, self, counters, idleMs, ready });
     const hub = new Hub({ transport: 'tcp', wiring, limits, counters, topology });
     const { maxFrameBytes, closeTimeoutMs } = limits;
