@@ -23,7 +23,6 @@ export function reportError(thrown: unknown, output: Output, json: boolean): num
 function hintFor(error: NetworkError, thrown: unknown): string | undefined {
   switch (error.code) {
     case 'CONNECTION_FAILED':
-    case 'HANDSHAKE_TIMEOUT':
     case 'CLOSED':
       return "Is the leader running? 'netmgr lead' starts one on this host.";
     case 'NO_HANDLER':
@@ -41,12 +40,18 @@ function hintFor(error: NetworkError, thrown: unknown): string | undefined {
     case 'NOT_ALLOWED':
     case 'CLUSTER_MISMATCH':
     case 'VERSION_MISMATCH':
+    case 'HANDSHAKE_TIMEOUT':
     case 'IO':
       return `'netmgr doctor' looks for the cause; 'netmgr doctor explain ${error.code}' says what it may be.`;
     case 'INTERNAL':
       return `This is a fault in netmgr; please report it with these lines: ${placeOf(thrown)}`;
-    default:
+    // What was typed, or done, by whoever reads this.
+    case 'INVALID_OPTION':
+    case 'INVALID_PAYLOAD':
+    case 'CANCELLED':
       return undefined;
+    default:
+      return `'netmgr doctor explain ${error.code}' says more.`;
   }
 }
 

@@ -1,6 +1,15 @@
 /** Nothing here runs: it compiles only if types flow from a schema to its handler and to the caller. */
 import { z } from 'zod';
-import { type Collaborator, defineMessage, handle, type InputOf, type Leader, type OutputOf } from '../../src/index.js';
+import {
+  type Collaborator,
+  defineMessage,
+  type ErrorCode,
+  handle,
+  type InputOf,
+  isNetworkError,
+  type Leader,
+  type OutputOf,
+} from '../../src/index.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const proves = <T extends true>(_: T[]): void => {};
@@ -59,3 +68,16 @@ export async function callers(leader: Leader, collaborator: Collaborator): Promi
 
 // @ts-expect-error the schema gives a number, not a text
 handle('wrong', { input: z.number() }, (payload: string) => payload);
+
+/** Codes are a closed set: each can be told from all others, and one that is mistyped does not compile. */
+export function told(thrown: unknown): string {
+  if (!isNetworkError(thrown)) return 'not of netmgr';
+  const { code, leader, retryable } = thrown;
+  proves<Same<typeof code, ErrorCode>>([]);
+  proves<Same<typeof leader, string | undefined>>([]);
+  proves<Same<typeof retryable, boolean>>([]);
+  if (code === 'NOT_LEADER') return leader ?? 'nobody';
+  proves<Same<typeof code, Exclude<ErrorCode, 'NOT_LEADER'>>>([]);
+  // @ts-expect-error there is no such code
+  return code === 'TIME_OUT' ? 'late' : code;
+}
