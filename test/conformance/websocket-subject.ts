@@ -57,9 +57,9 @@ async function make(
   }
   const at = await wires.address(self, target);
   const address = 'path' in at ? `unix:${at.path}` : `${at.host}:${at.port}`;
-  const network = new WebSocketNetwork(wiring, {
-    dial: { address, codec: flavour.codec, ...(await flavour.dial?.()) },
-  });
+  const { codec, compression } = flavour;
+  const dial = { address, codec, compression, ...(await flavour.dial?.()) };
+  const network = new WebSocketNetwork(wiring, { dial, limits: LIMITS });
   wires.listens(self, network, () => undefined);
   return network;
 }
@@ -87,15 +87,10 @@ const unix: Flavour = {
 
 const tls = (): Flavour => {
   const authority = newAuthority();
+  const certificate = authority.then((signer) => ReplaceableTls.by(signer));
   return {
     codec: 'msgpack',
-    listen: async (self, wires) => {
-      const [listener] = tlsListener(await ReplaceableTls.by(await authority), {
-        name: 'at',
-        port: wires.portOf(self),
-      });
-      return listener;
-    },
+    listen: async (self, wires) => tlsListener(await certificate, { name: 'at', port: wires.portOf(self) })[0],
     dial: async () => ({ credentials: new EchoCredentials(await authority) }),
   };
 };

@@ -30,7 +30,7 @@ export interface ConformanceOptions {
 
 /** How long closed sockets may take to disappear. */
 const SETTLE_MS = 1000;
-const POLL_MS = 5;
+const POLL_MS = 2;
 
 /**
  * Everything that the contract `Network` demands, as checks of one transport. They need no test framework.

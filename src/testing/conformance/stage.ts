@@ -196,7 +196,7 @@ export class Stage {
     for (const node of this.#silenced) this.#ground.heal?.(node);
     try {
       const alive = this.#stations.filter(({ over }) => !over);
-      await this.settle(Promise.all(alive.map(({ network }) => network.stop({ graceMs: 100 }))), 'every node stops');
+      await this.settle(Promise.all(alive.map(({ network }) => network.stop({ graceMs: 0 }))), 'every node stops');
     } finally {
       await this.#ground.close();
     }

@@ -5,7 +5,7 @@ import type { Stage } from '../stage.js';
 import type { Station } from '../station.js';
 import { numbers } from './numbers.js';
 
-const COUNT = 1000;
+const COUNT = 600;
 /** Messages that are sent before the event loop turns. */
 const BURST = 50;
 const LARGE = 200_000;

@@ -5,7 +5,7 @@ import type { Demand } from '../demand.js';
 import { PATIENT, type Station } from '../station.js';
 import { numbers } from './numbers.js';
 
-const AT_ONCE = 500;
+const AT_ONCE = 300;
 
 /** Answers in another order than it is asked in: each of the requests waits for those of its group that come later. */
 function answerBackwards(station: Station): void {
@@ -69,7 +69,7 @@ export const REQUESTS: readonly Demand[] = [
       const aborted = new AbortController();
       const asked = numbers(200).map((number) => {
         const limits =
-          number % 4 === 2 ? { timeoutMs: 200 } : { ...PATIENT, signal: number % 4 === 3 ? aborted.signal : undefined };
+          number % 4 === 2 ? { timeoutMs: 100 } : { ...PATIENT, signal: number % 4 === 3 ? aborted.signal : undefined };
         return outcomeOf(b.ask('a', { number }, limits));
       });
       await stage.settle(Promise.all(asked.filter((_, number) => number % 4 < 2)), 'those that are answered');
