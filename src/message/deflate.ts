@@ -41,7 +41,6 @@ export class Inflater {
    */
   inflate(deflated: Uint8Array, fieldBytes: number): Buffer {
     const maxBytes = this.#room + fieldBytes;
-    if (maxBytes < MIN_DEFLATED_BYTES) throw this.#tooLarge();
     const inflated = this.#inflated(deflated, maxBytes);
     // So that a frame holds no more of them than it has KiB: each costs far more than its bytes.
     if (inflated.length < MIN_DEFLATED_BYTES) {

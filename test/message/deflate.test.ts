@@ -248,8 +248,8 @@ for (const codec of DEFLATE_CODECS) {
           assert.match(String((error as { code?: unknown }).code), /^(DESERIALIZATION|TOO_LARGE)$/);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
-    assert.ok(accepted > 100, `${accepted}`);
+    assert.ok(accepted > 50, `${accepted}`);
   });
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
+import type { CodecName } from '../../src/message/codec-name.js';
+import { CODECS } from '../../src/message/codecs.js';
 import { RawPayload } from '../../src/message/raw-payload.js';
 import type { Candidate } from '../../src/network/network.js';
 import { assertNothingLeft } from '../leaks.js';
@@ -56,14 +58,27 @@ test('messages arrive in order, through the codec, never inside send', async () 
   assert.equal(bytesIn, b.network.peers.get('a')?.traffic.bytesOut);
 });
 
-test('msgpack carries the same messages', async () => {
-  const { clock, station } = makeLab({ codec: 'msgpack' });
-  const a = await station('a');
-  const b = await station('b', { dial: 'a' });
-  await clock.advance(10);
-  b.network.send(b.make({ payload: { deep: [1, 'two', new Uint8Array([3])] } }));
-  await clock.advance(10);
-  assert.deepEqual(a.payloads(), [{ deep: [1, 'two', new Uint8Array([3])] }]);
+for (const codec of CODECS.keys() as Iterable<CodecName>) {
+  test(`${codec} carries the same messages`, async () => {
+    const { clock, station } = makeLab({ codec });
+    const a = await station('a');
+    const b = await station('b', { dial: 'a' });
+    await clock.advance(10);
+    const payload = { deep: [1, 'two', new Uint8Array([3])], large: 'x'.repeat(10_000) };
+    b.network.send(b.make({ payload }));
+    assert.equal(b.network.send(b.make({ payload: 'x'.repeat(2_000_000) })), 'TOO_LARGE');
+    await clock.advance(10);
+    assert.deepEqual(a.payloads(), [payload]);
+    const bytes = b.network.peers.get('a')?.traffic.bytesOut ?? 0;
+    assert.equal(bytes < 1000, codec.endsWith('+deflate'), `${bytes}`);
+  });
+}
+
+test('a codec that does not exist is refused by name', () => {
+  assert.throws(() => makeLab({ codec: 'gzip' as CodecName }), {
+    code: 'INVALID_OPTION',
+    message: /codec: gzip is not one of json, msgpack, json\+deflate/,
+  });
 });
 
 test('send says why it refused', async () => {
