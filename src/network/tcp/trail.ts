@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../../base/clock.js';
-import { NetworkError, NetworkTimeoutError, toNetworkError } from '../../base/errors.js';
+import { NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import { type Random, uniform } from '../../base/random.js';
 
@@ -54,26 +54,18 @@ export class Trail {
 
   /**
    * Waits for a promise that does not reject, no longer than there is time.
-   * @throws NetworkError TIMEOUT, CANCELLED, STOPPED
+   * @throws NetworkError `overdue` when it is over, CANCELLED, STOPPED
    */
-  async until<T>(promise: Promise<T>, cause: NetworkError): Promise<T> {
+  async until<T>(promise: Promise<T>, overdue: NetworkError): Promise<T> {
     const settled = new AbortController();
     try {
       const over = this.#wait(this.leftMs, settled.signal).then(() => {
-        throw this.overdue(cause);
+        throw overdue;
       });
       return await Promise.race([promise, over]);
     } finally {
       settled.abort();
     }
-  }
-
-  /** @param cause why there is no answer yet */
-  overdue(cause: NetworkError): NetworkError {
-    const { timeoutMs } = this.#parts;
-    return new NetworkTimeoutError(`no server that leads was found within ${timeoutMs} ms; ${cause.message}`, {
-      cause,
-    });
   }
 
   async #wait(ms: number, settled?: AbortSignal): Promise<void> {
