@@ -39,9 +39,14 @@ export type { AuthenticationChannel, Authenticator, Hello, Identity } from './ne
 export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from './network/credentials.js';
 export { Endpoint, type EndpointDraft, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
 export type { ListenOptions } from './network/framed/listen-options.js';
+export type { HttpCounters } from './network/http/counters.js';
+export type { HttpLimits } from './network/http/limits.js';
+export { HttpNetwork } from './network/http/network.js';
+export type { Authenticate, HttpListenOptions, HttpNetworkOptions, RequestHead } from './network/http/options.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 export type { MessageContext, MessageHandler } from './network/message-handler.js';
 export type { BodyMetrics, NetworkMetrics, RequestMetrics } from './network/metrics.js';
+export type { MutualTlsOptions } from './network/mutual-tls.js';
 export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
 export type { EjectionOptions } from './network/reliable/balancer.js';
 export type { CircuitOptions, CircuitState } from './network/reliable/circuit-breaker.js';

@@ -92,7 +92,7 @@ for (const folder of SIMULATED) {
   }
 }
 for (const folder of ['security', 'manager', 'role']) {
-  for (const transport of ['memory', 'websocket', 'tcp', 'framed', 'reliable']) {
+  for (const transport of ['memory', 'websocket', 'tcp', 'http', 'framed', 'reliable']) {
     probe(`${folder}/${transport}.ts`, `export type { Thing } from '../network/${transport}/thing.js';`, IMPORTS);
   }
   probe(`${folder}/contract.ts`, `export type { Thing } from '../network/network.js';`, undefined);
@@ -105,6 +105,8 @@ probe('network/to-framed.ts', `export type { Thing } from './framed/thing.js';`,
 probe('network/tcp/to-framed.ts', `export type { Thing } from '../framed/thing.js';`, undefined);
 probe('network/framed/to-transport.ts', `export type { Thing } from '../tcp/thing.js';`, IMPORTS);
 probe('network/tcp/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
+probe('network/tcp/to-http.ts', `export type { Thing } from '../http/thing.js';`, IMPORTS);
+probe('network/to-http.ts', `export type { Thing } from './http/thing.js';`, IMPORTS);
 probe('network/memory/to-sibling.ts', `export type { Thing } from '../websocket/thing.js';`, IMPORTS);
 probe('network/memory/to-wrapper.ts', `export type { Thing } from '../reliable/thing.js';`, IMPORTS);
 probe('network/reliable/to-transport.ts', `export type { Thing } from '../memory/thing.js';`, IMPORTS);

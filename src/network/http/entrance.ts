@@ -1,0 +1,242 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isPromise } from '../../base/deferred.js';
+import { messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
+import { NODE_NAME, type NodeId } from '../../base/names.js';
+import { shownValue } from '../../message/guard.js';
+import { discardBody, readBody } from './body.js';
+import { CALL_TYPES, type Calls } from './calls.js';
+import { CARD_HEADER, type Card } from './card.js';
+import {
+  browserRefusal,
+  contentRefusal,
+  hostRefusal,
+  identityRefusal,
+  lengthRefusal,
+  methodRefusal,
+  pathRefusal,
+  type Refusal,
+  tooLarge,
+} from './checks.js';
+import type { Hub } from './hub.js';
+import { addressOf, Identities, type Names } from './identity.js';
+import type { Intake } from './intake.js';
+import { codecOf, JSON_TYPE, MSGPACK_TYPE } from './media.js';
+import type { ResolvedListen } from './options.js';
+import { CALL_PATH, MESSAGES_PATH } from './paths.js';
+import type { Replies } from './reply.js';
+import { GONE } from './status.js';
+
+export interface EntranceParts {
+  readonly hub: Hub;
+  readonly listen: ResolvedListen;
+  readonly replies: Replies;
+  readonly intake: Intake;
+  readonly calls: Calls;
+  /** Whether new exchanges are taken. */
+  running(): boolean;
+}
+
+/** A request that has come in. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Its client waits for `100 Continue` before it sends the body. */
+  readonly expects: boolean;
+}
+
+/** Takes the body of a visit once it is there. @throws NetworkError */
+type Reader = (body: Buffer) => void;
+
+/** Who calls where everybody is believed says so here, or goes by the name `http`. */
+const CALLER_HEADER = 'netmgr-from';
+const DEFAULT_CALLER = 'http';
+/** Name of the one listener. */
+export const LISTENER = 'http';
+const MESSAGE_TYPES = [JSON_TYPE, MSGPACK_TYPE];
+
+/** Where requests come in: what is refused costs nothing, what is not is read and handed on. */
+export class Entrance {
+  readonly #parts: EntranceParts;
+  readonly #identities: Identities;
+  readonly #messagesPath: string;
+  readonly #callPath: string;
+  /** Everybody is believed, and nobody else may reach this node. */
+  readonly #trusting: boolean;
+
+  constructor(parts: EntranceParts) {
+    const { hub, listen } = parts;
+    const { tls, plaintext } = hub.options;
+    this.#parts = parts;
+    this.#identities = new Identities(listen.authenticate);
+    this.#messagesPath = `${listen.prefix}${MESSAGES_PATH}`;
+    this.#callPath = `${listen.prefix}${CALL_PATH}`;
+    this.#trusting = tls === undefined && !plaintext && listen.authenticate === undefined;
+  }
+
+  enter(request: IncomingMessage, response: ServerResponse, expects = false): void {
+    const visit = { request, response, expects };
+    const { headers, url = '' } = request;
+    const refusal = browserRefusal(headers) ?? (this.#trusting ? hostRefusal(headers) : undefined);
+    if (refusal) this.#refuse(visit, refusal);
+    else if (!this.#parts.running()) this.#turnAway(visit);
+    else if (url === this.#messagesPath) this.#atMessages(visit);
+    else if (url.startsWith(this.#callPath)) this.#identify(visit, CALL_TYPES, (names) => this.#call(visit, names));
+    else this.#refuse(visit, pathRefusal([this.#messagesPath, `${this.#callPath}TYPE`]));
+  }
+
+  #atMessages(visit: Visit): void {
+    if (visit.request.method === 'HEAD') this.#identify(visit, undefined, (names) => this.#probe(visit, names));
+    else this.#identify(visit, MESSAGE_TYPES, (names) => this.#messages(visit, names));
+  }
+
+  /** @param types of a body; undefined: there is none */
+  #identify(visit: Visit, types: readonly string[] | undefined, then: (names: Names) => void): void {
+    const { request } = visit;
+    const refusal = types && (methodRefusal(request) ?? contentRefusal(request, types) ?? this.#length(request));
+    if (refusal) {
+      this.#refuse(visit, refusal);
+      return;
+    }
+    const failed = (error: unknown): void => {
+      this.#parts.hub.log.warn({ reason: messageOf(error) }, 'the authentication of a request failed');
+      this.#refuse(visit, identityRefusal('who has made this request could not be found out'));
+    };
+    try {
+      const names = this.#identities.of(request);
+      if (isPromise(names)) names.then(then).catch(failed);
+      else then(names);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** A node asks whether this one is there, and has it as a peer. */
+  #probe(visit: Visit, names: Names): void {
+    const { intake, replies } = this.#parts;
+    const card = this.#card(visit.request, names);
+    if ('error' in card) this.#refuse(visit, card);
+    else if (intake.knows(card)) replies.nothing(visit.response);
+    else
+      this.#refuse(visit, {
+        counter: 'strangers',
+        status: GONE,
+        error: new NetworkError('CLOSED', 'no peer of this node'),
+      });
+  }
+
+  #messages(visit: Visit, names: Names): void {
+    const { request, response } = visit;
+    const { intake } = this.#parts;
+    const card = this.#card(request, names);
+    if ('error' in card) {
+      this.#refuse(visit, card);
+      return;
+    }
+    const codec = codecOf(request.headers['content-type']);
+    if (codec === undefined) return;
+    this.#read(visit, (body) => {
+      const via = { address: addressOf(request), listener: LISTENER };
+      intake.take({ request, response, card, via, codec, body });
+    });
+  }
+
+  #call(visit: Visit, names: Names): void {
+    const { request, response } = visit;
+    const caller = callerOf(request, names);
+    if (typeof caller !== 'string') {
+      this.#refuse(visit, caller);
+      return;
+    }
+    const type = (request.url ?? '').slice(this.#callPath.length);
+    this.#read(visit, (body) => {
+      const via = { address: addressOf(request), listener: LISTENER };
+      this.#parts.calls.take({ request, response, caller, via, type, body });
+    });
+  }
+
+  /** Whose message it is, if it may be and if it is for this node. */
+  #card({ headers }: IncomingMessage, names: Names): Card | Refusal {
+    const { wiring, cards } = this.#parts.hub;
+    const { self, cluster } = wiring;
+    const text = headers[CARD_HEADER];
+    if (names !== 'anybody' && names.size === 0) return identityRefusal('nobody that is known has made this request');
+    let card: Card;
+    try {
+      card = cards.read(typeof text === 'string' ? text : '');
+    } catch (error) {
+      return { counter: 'httpRefused', error: toNetworkError(error) };
+    }
+    if (names !== 'anybody' && !names.has(card.node)) return notTheirName(card.node, names);
+    if (card.to !== self) {
+      const error = new NetworkError('UNREACHABLE', `this is ${self}, not ${card.to ?? 'a node without a name'}`);
+      return { counter: 'misdirected', status: 421, error };
+    }
+    if (cluster !== undefined && card.cluster !== undefined && card.cluster !== cluster) {
+      const error = new NetworkError('CLUSTER_MISMATCH', `this is cluster '${cluster}', not '${card.cluster}'`);
+      return { counter: 'misdirected', error };
+    }
+    if (card.node !== self) return card;
+    return { counter: 'misdirected', error: new NetworkError('NAME_IN_USE', `${self} is the name of this node`) };
+  }
+
+  #length(request: IncomingMessage): Refusal | undefined {
+    return lengthRefusal(request, this.#parts.hub.limits.maxFrameBytes);
+  }
+
+  #read(visit: Visit, reader: Reader): void {
+    const { request, response, expects } = visit;
+    const { maxFrameBytes } = this.#parts.hub.limits;
+    if (expects) response.writeContinue();
+    readBody(request, maxFrameBytes, {
+      complete: (body) => this.#take(visit, body, reader),
+      tooLarge: () => this.#refuse(visit, tooLarge(`more than ${maxFrameBytes}`, maxFrameBytes)),
+    });
+  }
+
+  #take(visit: Visit, body: Buffer, reader: Reader): void {
+    if (!this.#parts.running()) {
+      this.#turnAway(visit);
+      return;
+    }
+    try {
+      reader(body);
+    } catch (error) {
+      const known = toNetworkError(error);
+      if (known.code === 'TOO_LARGE') this.#parts.hub.counters.bodiesTooLarge += 1;
+      if (known.code === 'INTERNAL') this.#parts.hub.log.error({ error }, 'a request could not be taken');
+      this.#parts.replies.error(visit.response, known);
+    }
+  }
+
+  /** This node is about to stop. */
+  #turnAway(visit: Visit): void {
+    const { self } = this.#parts.hub.wiring;
+    const error = new NetworkError('UNREACHABLE', `${self} is shutting down`);
+    this.#refuse(visit, { counter: 'httpRefused', status: 503, error });
+  }
+
+  #refuse({ request, response }: Visit, { error, counter, status, headers }: Refusal): void {
+    this.#parts.hub.counters[counter] += 1;
+    this.#parts.hub.meter.failed(error.code);
+    this.#parts.replies.error(response, error, { status, headers });
+    if (!request.complete) discardBody(request);
+  }
+}
+
+function notTheirName(node: NodeId, names: ReadonlySet<NodeId>): Refusal {
+  const text = `${node} is not the name of whoever has made this request: that is ${[...names].join(' or ')}`;
+  return { counter: 'unauthenticated', error: new NetworkError('NOT_ALLOWED', text) };
+}
+
+function callerOf({ headers }: IncomingMessage, names: Names): NodeId | Refusal {
+  const claimed = headers[CALLER_HEADER];
+  if (names === 'anybody') {
+    const name = typeof claimed === 'string' ? claimed : DEFAULT_CALLER;
+    if (NODE_NAME.test(name)) return name;
+    const rule = `header ${CALLER_HEADER}: ${shownValue(name)} is no node name`;
+    return { counter: 'httpRefused', error: new NetworkError('INVALID_MESSAGE', rule) };
+  }
+  if (typeof claimed === 'string') return names.has(claimed) ? claimed : notTheirName(claimed, names);
+  const [name] = names;
+  return name ?? identityRefusal('nobody that is known has made this request');
+}

@@ -1,0 +1,62 @@
+import { gunzipSync, gzipSync, inflateSync } from 'node:zlib';
+import { messageOf, NetworkError } from '../../base/errors.js';
+import type { Codec } from '../../message/codec.js';
+import { jsonCodec } from '../../message/json-codec.js';
+import { msgpackCodec } from '../../message/msgpack-codec.js';
+
+export const JSON_TYPE = 'application/json';
+export const MSGPACK_TYPE = 'application/msgpack';
+
+/** By which a frame's content type is told. */
+export const typeOf = (codec: Codec): string => (codec.binary ? MSGPACK_TYPE : JSON_TYPE);
+
+/** The codec of a content type; undefined if there is none for it. */
+export function codecOf(contentType: string | undefined): Codec | undefined {
+  const type = mediaType(contentType);
+  if (type === JSON_TYPE) return jsonCodec;
+  return type === MSGPACK_TYPE ? msgpackCodec : undefined;
+}
+
+/** Without parameters, in lower case; empty if there is none. */
+export function mediaType(contentType: string | undefined): string {
+  if (contentType === undefined || contentType === JSON_TYPE || contentType === MSGPACK_TYPE) return contentType ?? '';
+  const end = contentType.indexOf(';');
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+/** The content codings that are read. */
+export const CODINGS: readonly string[] = ['gzip', 'deflate'];
+
+/** Fast and good enough for text. */
+const GZIP = { level: 1 };
+
+/** The body in gzip; undefined if that would not be smaller. */
+export function compressed(body: string | Uint8Array, bytes: number): Buffer | undefined {
+  const packed = gzipSync(body, GZIP);
+  return packed.length < bytes ? packed : undefined;
+}
+
+/** Whether a peer that sends this header reads gzip. */
+export const takesGzip = (acceptEncoding: string | undefined): boolean =>
+  acceptEncoding !== undefined && /(?:^|,)\s*gzip\s*(?:,|;(?!\s*q=0(?:\.0*)?\s*(?:,|$))|$)/i.test(acceptEncoding);
+
+/**
+ * The body as it was before its content coding.
+ * @throws NetworkError TOO_LARGE if that has more than `maxBytes`, DESERIALIZATION
+ */
+export function expanded(body: Buffer, coding: string | undefined, maxBytes: number): Buffer {
+  if (coding === undefined || coding === '' || coding === 'identity') return body;
+  const inflate = coding === 'gzip' ? gunzipSync : inflateSync;
+  try {
+    return inflate(body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new NetworkError('TOO_LARGE', `a body of more than ${maxBytes} bytes once it is inflated`);
+    }
+    throw new NetworkError('DESERIALIZATION', `the body is no ${coding}: ${messageOf(error)}`);
+  }
+}
+
+/** Whether `expanded` knows it. */
+export const isKnownCoding = (coding: string | undefined): boolean =>
+  coding === undefined || coding === 'identity' || CODINGS.includes(coding);

@@ -1,0 +1,73 @@
+import { toNetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
+import type { Codec } from '../../message/codec.js';
+import { jsonCodec } from '../../message/json-codec.js';
+import { msgpackCodec } from '../../message/msgpack-codec.js';
+import type { Traffic } from '../network.js';
+import { CARD_HEADER, type Card } from './card.js';
+import type { Hub } from './hub.js';
+import { compressed, typeOf } from './media.js';
+import type { Post, PostTarget, Sending } from './post.js';
+
+/** What is to be sent to a node. */
+export interface Parcel {
+  readonly codec: Codec;
+  readonly data: string | Uint8Array;
+  readonly bytes: number;
+  /** In it. */
+  readonly messages: number;
+}
+
+/** How requests to one node are written: in what it has said that it reads. */
+export class Writer {
+  readonly #hub: Hub;
+  readonly #node: NodeId;
+  readonly #common: readonly string[];
+  #gzip = false;
+  /** What every node reads, until it has said more. */
+  codec: Codec = jsonCodec;
+  maxFrameBytes: number;
+
+  constructor(hub: Hub, { node, url }: Pick<PostTarget, 'node' | 'url'>) {
+    this.#hub = hub;
+    this.#node = node;
+    const coding = hub.options.compression ? ['Accept-Encoding', 'gzip, deflate'] : [];
+    this.#common = ['Host', url.authority, CARD_HEADER, hub.cardFor(node), ...coding];
+    this.maxFrameBytes = hub.limits.maxFrameBytes;
+  }
+
+  /** @param fixed whether the codec has to stay, for what is written already */
+  learn({ reads, maxFrameBytes }: Card, fixed: boolean): void {
+    const { binary, compression } = this.#hub.options;
+    if (!fixed) this.codec = binary && reads.has('msgpack') ? msgpackCodec : jsonCodec;
+    this.#gzip = compression && reads.has('gzip');
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** @param traffic where it is counted */
+  send(post: Post, { codec, data, bytes, messages }: Parcel, traffic: Traffic): void {
+    const { limits } = this.#hub;
+    const packed = this.#gzip && bytes >= limits.minCompressedBytes ? compressed(data, bytes) : undefined;
+    const length = packed?.length ?? bytes;
+    const headers = ['Content-Type', typeOf(codec), 'Content-Length', `${length}`];
+    if (packed) headers.push('Content-Encoding', 'gzip');
+    traffic.messagesOut += messages;
+    traffic.bytesOut += length;
+    this.#begin(post, { method: 'POST', headers, body: packed ?? data, fresh: false });
+  }
+
+  /** Asks whether the node is there, and whether it has this one as a peer. */
+  probe(post: Post): void {
+    this.#begin(post, { method: 'HEAD', headers: [], body: '', fresh: true });
+  }
+
+  #begin(post: Post, sending: Sending): void {
+    try {
+      const authorization = this.#hub.options.authorization?.(this.#node);
+      const own = authorization === undefined ? [] : ['Authorization', authorization];
+      post.begin({ ...sending, headers: [...this.#common, ...own, ...sending.headers] });
+    } catch (error) {
+      post.failSoon(toNetworkError(error, 'SEND_FAILED'));
+    }
+  }
+}
