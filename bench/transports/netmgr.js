@@ -45,6 +45,17 @@ const NETWORKS = {
       eager: false,
     };
   },
+  http: async (codec) => {
+    const { HttpNetwork } = await library('index.js');
+    return {
+      listen: () => {
+        const network = new HttpNetwork({ self: ANSWERING }, { listen: { port: 0 } });
+        return { network, address: () => network.baseUrl };
+      },
+      dial: (address) => new HttpNetwork({ self: ASKING }, { addresses: new Map([[ANSWERING, address]]), codec }),
+      eager: false,
+    };
+  },
 };
 
 /**
