@@ -78,7 +78,7 @@ export class TcpLink implements FrameLink {
 
   #read(chunk: Buffer): void {
     // What still comes after the end is read, or it would reset the connection, and with it our last words.
-    if (!this.#open) return;
+    if (!this.#open || this.#socket.destroyed) return;
     const reader = this.#reader;
     reader.push(chunk);
     try {
