@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Endpoint } from '../../src/network/endpoint.js';
+import { NetworkClient } from '../../src/network/tcp/client.js';
 import { assertNothingLeft } from '../leaks.js';
 import { TcpNodes, TcpStranger, until } from '../network/tcp-nodes.js';
 
@@ -22,4 +24,21 @@ test('a node of a mesh that calls itself a leader does not speak for others', as
   await until(() => b.received.length > 0, 'what may come through');
   assert.deepEqual(b.payloads, ['this is a']);
   assert.equal(b.network.counters.spoofed, 1);
+});
+
+test('a server that takes connections and says nothing keeps no client from the others', async () => {
+  await using nodes = new TcpNodes();
+  const good = await nodes.node('good');
+  const endpoint = new Endpoint({ network: good.network, clock: good.clock });
+  endpoint.handle({ handle: () => 'done' });
+  const port = await nodes.server((socket) => void socket.resume());
+  const servers = new Map([
+    ['mute', `127.0.0.1:${port}`],
+    ['good', `127.0.0.1:${good.port}`],
+  ]);
+  await using client = new NetworkClient({ servers, clock: good.clock, dialTimeoutMs: 100 });
+  await client.start();
+  const answer = await client.request({ type: 'get' }, { timeoutMs: 10_000 });
+  assert.equal(answer.from, 'good');
+  await endpoint.stop();
 });

@@ -30,7 +30,13 @@ export interface NetworkClientOptions
 }
 
 /** After these another server is asked: the request was not begun where it was sent to. */
-const MOVES_ON: ReadonlySet<ErrorCode> = new Set(['NOT_LEADER', 'CONNECTION_FAILED', 'UNREACHABLE', 'NO_ADDRESS']);
+const MOVES_ON: ReadonlySet<ErrorCode> = new Set([
+  'NOT_LEADER',
+  'CONNECTION_FAILED',
+  'HANDSHAKE_TIMEOUT',
+  'UNREACHABLE',
+  'NO_ADDRESS',
+]);
 /** After these nobody knows whether the leader is still there, nor whether it has done what it was asked. */
 const DOUBTFUL: ReadonlySet<ErrorCode> = new Set(['CLOSED', 'TIMEOUT']);
 const DEFAULT_MAX_HOPS = 32;
