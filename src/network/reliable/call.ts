@@ -1,6 +1,8 @@
 import { type NetworkError, NetworkRetryExhaustedError, NetworkTimeoutError } from '../../base/errors.js';
 import { ANYONE } from '../../base/names.js';
-import type { RequestDraft, RequestLimits } from '../requester.js';
+import type { EndpointDraft } from '../endpoint.js';
+import type { ProgressListener } from '../streams/upload.js';
+import type { BodyRequestLimits } from '../streams/uploads.js';
 import type { Lane } from './balancer.js';
 import type { Route } from './options.js';
 import type { Target } from './target.js';
@@ -9,10 +11,11 @@ import type { Try } from './transmitter.js';
 /** One request on its way through its tries. */
 export class Call implements Try {
   readonly target: Target;
-  readonly draft: RequestDraft;
+  readonly draft: EndpointDraft;
   /** What the caller said, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: ProgressListener | undefined;
   maxRetries = 0;
   /** On the clock's scale. */
   deadline: number = Number.POSITIVE_INFINITY;
@@ -21,11 +24,12 @@ export class Call implements Try {
   tries = 0;
   lastError: NetworkError | undefined = undefined;
 
-  constructor(target: Target, draft: RequestDraft, limits: RequestLimits) {
+  constructor(target: Target, draft: EndpointDraft, limits: BodyRequestLimits) {
     this.target = target;
     this.draft = draft;
     this.timeoutMs = limits.timeoutMs;
     this.signal = limits.signal;
+    this.onProgress = limits.onProgress;
   }
 
   get to(): string {

@@ -1,5 +1,6 @@
 import type { Demand } from './demand.js';
 import { ABORT } from './demands/abort.js';
+import { BODIES } from './demands/bodies.js';
 import { FAILURES } from './demands/failures.js';
 import { LIFE } from './demands/life.js';
 import { METRICS } from './demands/metrics.js';
@@ -20,6 +21,7 @@ export const DEMANDS: readonly Demand[] = [
   ...REQUESTS,
   ...OUTCOMES,
   ...ABORT,
+  ...BODIES,
   ...REFUSALS,
   ...PEERS,
   ...FAILURES,

@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.js';
 import type { MessageDraft, NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import { Stamp } from '../../message/stamp.js';
-import { Endpoint, type RequestingNetwork } from '../../network/endpoint.js';
+import { Endpoint, type EndpointDraft, type RequestingNetwork } from '../../network/endpoint.js';
 import type { MessageContext } from '../../network/message-handler.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../../network/network.js';
 import { ReliableNetwork } from '../../network/reliable/reliable-network.js';
@@ -87,9 +87,15 @@ export class Station {
     });
   }
 
-  /** One request; resolves with the payload of its answer. */
-  async ask(to: NodeId, payload: unknown, limits: RequestLimits = PATIENT): Promise<unknown> {
-    return payloadOf(await this.asking.request({ type: 'ask', to, payload }, limits));
+  /** One request; resolves with the payload of its answer. Nobody need wait for it: a check may fail before. */
+  request(draft: EndpointDraft, limits: RequestLimits = PATIENT): Promise<unknown> {
+    const payload = this.asking.request(draft, limits).then(payloadOf);
+    payload.catch(() => {});
+    return payload;
+  }
+
+  ask(to: NodeId, payload: unknown, limits?: RequestLimits): Promise<unknown> {
+    return this.request({ type: 'ask', to, payload }, limits);
   }
 
   make(draft: Partial<MessageDraft>): NetworkMessage {

@@ -22,6 +22,18 @@ export const PAYLOADS: readonly Break[] = [
       }),
   },
   {
+    name: 'loses pieces of byte streams',
+    caught: [
+      'bodies: byte streams arrive whole',
+      'bodies: requests are answered while',
+      'bodies: a byte stream that can be read again',
+      'bodies: a byte stream whose handler',
+    ],
+    spoil: (network) => ({
+      send: (message) => (message.type === 'body-chunk' ? 'queued' : network.send(message)),
+    }),
+  },
+  {
     name: 'forgets the component',
     caught: ['payloads: the fields of the envelope'],
     spoil: (network) =>

@@ -5,7 +5,11 @@ import { type Break, measured, told } from './break.js';
 export const REFUSALS: readonly Break[] = [
   {
     name: 'has a code of its own for strangers',
-    caught: ['refusals: a node that is not known', 'refusals: a request to a node that is not known'],
+    caught: [
+      'refusals: a node that is not known',
+      'refusals: a request to a node that is not known',
+      'bodies: a byte stream to where nobody listens',
+    ],
     spoil: (network) => {
       const other = (outcome: SendOutcome): SendOutcome => (outcome === 'UNREACHABLE' ? 'NO_ADDRESS' : outcome);
       return {

@@ -71,8 +71,8 @@ export const REQUESTS: readonly Break[] = [
   },
   {
     name: 'sends no cancel',
-    caught: ['abort: during the request'],
-    spoil: (network) => ({ send: (message) => (message.type === 'cancel' ? 'queued' : network.send(message)) }),
+    caught: ['abort: during the request', 'bodies: who gives up'],
+    spoil: (network) => ({ send: (message) => (message.type.endsWith('cancel') ? 'queued' : network.send(message)) }),
   },
   {
     name: 'sends the first request twice, under two ids',

@@ -14,7 +14,7 @@ export const ABORT: readonly Demand[] = [
         return handled;
       });
       const { signal } = abortedBy(new Error('changed my mind'));
-      const outcome = b.asking.request({ type: 'ask', to: 'a' }, { ...PATIENT, signal });
+      const outcome = b.request({ type: 'ask', to: 'a' }, { ...PATIENT, signal });
       await demandCode(
         stage.settle(outcome, 'an aborted request'),
         ['CANCELLED'],
@@ -45,7 +45,7 @@ export const ABORT: readonly Demand[] = [
           }),
       );
       const giveUp = new AbortController();
-      const asked = outcomeOf(b.asking.request({ type: 'ask', to: 'a' }, { ...PATIENT, signal: giveUp.signal }));
+      const asked = outcomeOf(b.request({ type: 'ask', to: 'a' }, { ...PATIENT, signal: giveUp.signal }));
       await stage.until(() => running === 1, 'the request arrives');
       giveUp.abort(new Error('enough'));
       demandEqual(await stage.settle(asked, 'an aborted request'), 'CANCELLED', 'the abort ends the request');

@@ -1,8 +1,7 @@
 import { deferred } from '../../../base/deferred.js';
-import { payloadOf } from '../../../message/raw-payload.js';
 import { demand, demandCode, demandEqual, outcomeOf } from '../assertions.js';
 import type { Demand } from '../demand.js';
-import { PATIENT, type Station } from '../station.js';
+import type { Station } from '../station.js';
 import { numbers } from './numbers.js';
 
 /** How a request may end whose peer's connection is gone. */
@@ -21,7 +20,7 @@ export const OUTCOMES: readonly Demand[] = [
         return answer.promise;
       });
       const draft = { id: 'repeated-1', type: 'ask', to: 'a' } as const;
-      const asked = b.asking.request(draft, PATIENT).then(payloadOf);
+      const asked = b.request(draft);
       b.network.send(b.make({ ...draft, kind: 'request', ttl: 60_000 }));
       await stage.until(() => (a.network.counters['duplicates'] ?? 0) === 1, 'the repeat arrives');
       answer.resolve('one for both');
@@ -53,7 +52,7 @@ export const OUTCOMES: readonly Demand[] = [
       const [a, b, c] = await stage.trio();
       const answer = deferred<unknown>();
       b.handle(() => answer.promise);
-      const asked = a.asking.request({ id: 'guessed-1', type: 'ask', to: 'b' }, PATIENT).then(payloadOf);
+      const asked = a.request({ id: 'guessed-1', type: 'ask', to: 'b' });
       c.network.send(c.make({ kind: 'response', type: 'ask', to: 'a', re: 'guessed-1', payload: 'forged' }));
       await stage.until(
         () => (a.network.counters['foreignAnswers'] ?? 0) === 1,

@@ -102,11 +102,8 @@ export const PAYLOADS: readonly Demand[] = [
       const [a, b] = await stage.pair();
       a.handle((_, { payload }) => payload);
       for (const [what, value] of Object.entries(VALUES)) {
-        const answer = await stage.settle(
-          b.asking.request({ type: 'echo', to: 'a', payload: value }),
-          `an echo of ${what}`,
-        );
-        demandEqual(plain(payloadOf(answer)), plain(value), `${what} comes back as it was`);
+        const answer = await stage.settle(b.request({ type: 'echo', to: 'a', payload: value }), `an echo of ${what}`);
+        demandEqual(plain(answer), plain(value), `${what} comes back as it was`);
       }
     },
   },
@@ -135,10 +132,12 @@ export const PAYLOADS: readonly Demand[] = [
         { kind: 'request', type: 'ask', ttl: 1000 },
         { kind: 'response', type: 'ask', re: 'id-1', payload: 1 },
         { kind: 'error', type: 'ask', re: 'id-2', payload: { code: 'IO', message: 'no' } },
+        { kind: 'event', body: { size: 10, resumable: true, attempt: 2 } },
         ...PRIORITIES.map((priority) => ({ kind: 'event', priority }) as const),
       ];
-      // An Endpoint takes answers for itself.
-      const visible = drafts.filter(({ kind }) => !stage.layers.wrapped || (kind !== 'response' && kind !== 'error'));
+      // An Endpoint takes answers for itself, and what has a body.
+      const taken = ({ kind, body }: Partial<MessageDraft>) => kind === 'response' || kind === 'error' || body;
+      const visible = drafts.filter((draft) => !stage.layers.wrapped || !taken(draft));
       for (const draft of visible) {
         const message = b.make({ type: TEST, to: 'a', ...draft });
         const count = a.received.length;

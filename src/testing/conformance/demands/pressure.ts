@@ -88,7 +88,7 @@ export const PRESSURE: readonly Demand[] = [
     async run(stage) {
       const [a, b] = await stage.pair();
       const text = 'x'.repeat(16 * 1024);
-      const total = 300;
+      const total = 600;
       let paused = false;
       b.onEvent = (event) => {
         if (event.type === 'congested') paused = true;

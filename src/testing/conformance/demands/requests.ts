@@ -113,7 +113,7 @@ export const REQUESTS: readonly Demand[] = [
         ['coded', 'OVERLOADED', 'come back later'],
       ] as const) {
         const failed = await stage.settle(
-          b.asking.request({ type, to: 'a' }, PATIENT).catch((error: unknown) => error),
+          b.request({ type, to: 'a' }).catch((error: unknown) => error),
           type,
         );
         demandEqual([codeOf(failed), (failed as Error).message], [code, text], 'the asker is told code and message');

@@ -99,15 +99,12 @@ export const SIZES: readonly Demand[] = [
       const [a, b] = await stage.pair();
       const text = noise(stage.subject.maxMessageBytes);
       a.handle(({ type }) => (type === 'large' ? text : 'small'));
-      const large = stage.settle(b.asking.request({ type: 'large', to: 'a' }), 'a request whose answer is too large');
+      const large = stage.settle(b.request({ type: 'large', to: 'a' }), 'a request whose answer is too large');
       await demandCode(large, ['HANDLER_FAILED'], 'an answer that is too large ends its request');
-      const refused = stage.settle(
-        b.asking.request({ type: 'small', to: 'a', payload: text }),
-        'a request that is too large',
-      );
+      const refused = stage.settle(b.request({ type: 'small', to: 'a', payload: text }), 'a request that is too large');
       await demandCode(refused, ['TOO_LARGE'], 'a request that is too large is refused');
-      const answer = await stage.settle(b.asking.request({ type: 'small', to: 'a' }), 'a small request');
-      demandEqual(payloadOf(answer), 'small', 'the connection stays, and the next request is answered');
+      const answer = await stage.settle(b.request({ type: 'small', to: 'a' }), 'a small request');
+      demandEqual(answer, 'small', 'the connection stays, and the next request is answered');
     },
   },
 ];
