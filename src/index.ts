@@ -33,6 +33,9 @@ export {
 export { NetworkManager } from './manager/manager.js';
 export type { MemberStatus } from './membership/member.js';
 export type { StatusReason } from './membership/membership-event.js';
+export { type Codec, DEFAULT_DECODE_LIMITS, type DecodeLimits, type EncodedMessage } from './message/codec.js';
+export type { CodecName } from './message/codec-name.js';
+export { codecNamed } from './message/codecs.js';
 export type { BodyAnnouncement, MessageDraft, MessageKind, NetworkMessage, Priority } from './message/message.js';
 export { payloadOf } from './message/raw-payload.js';
 export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
@@ -45,6 +48,7 @@ export { HttpNetwork } from './network/http/network.js';
 export type { Authenticate, HttpListenOptions, HttpNetworkOptions, RequestHead } from './network/http/options.js';
 export { LoopbackAuthenticator } from './network/loopback-authenticator.js';
 export type { MessageContext, MessageHandler } from './network/message-handler.js';
+export { Meter, type MeterReading } from './network/meter.js';
 export type { BodyMetrics, NetworkMetrics, RequestMetrics } from './network/metrics.js';
 export type { MutualTlsOptions } from './network/mutual-tls.js';
 export type { Admission, Candidate, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network/network.js';
