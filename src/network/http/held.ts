@@ -122,7 +122,8 @@ export class HeldRequests {
     if (this.#find(remote.node, message.id) !== held) return;
     this.#remove(held);
     this.#hub.counters.abandoned += 1;
-    if (remote.peer !== peer) return;
+    // A body that can be read again outlives the POST that has announced it: who gives it up says so.
+    if (remote.peer !== peer || message.body?.resumable) return;
     const { self, stamp } = this.#hub.wiring;
     const { node } = remote;
     this.#hub.deliver(stamp.make({ kind: 'control', type: 'cancel', from: node, to: self, re: message.id }), peer);

@@ -135,11 +135,12 @@ export class Line implements LineHost {
     this.#hub.progressed();
   }
 
-  /** A request is given up. */
+  /** A request is given up, and that need not be sent. */
   #isCancel({ kind, type, re }: NetworkMessage): boolean {
-    if (kind !== 'control' || type !== 'cancel' || re === undefined || !this.#requests.cancel(re)) return false;
+    if (kind !== 'control' || type !== 'cancel' || re === undefined) return false;
+    const isTold = this.#requests.cancel(re);
     this.progressed();
-    return true;
+    return isTold;
   }
 
   /** Whether there is room for a message of so many bytes; one may wait alone, however large. */

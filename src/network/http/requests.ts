@@ -83,12 +83,12 @@ export class Requests implements PostOwner {
     else this.#begin(post);
   }
 
-  /** The caller gives up: the end of its POST tells the peer. @returns whether there was such a request */
+  /** The caller gives up. @returns whether the end of its POST tells the peer */
   cancel(id: string): boolean {
     const post = this.#open.get(id);
     if (post === undefined) return false;
     this.#abandon(post);
-    return true;
+    return !post.message.body?.resumable;
   }
 
   /** Begins those that have waited long enough. */

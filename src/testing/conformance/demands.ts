@@ -1,5 +1,6 @@
 import type { Demand } from './demand.js';
 import { ABORT } from './demands/abort.js';
+import { ADMISSION } from './demands/admission.js';
 import { BODIES } from './demands/bodies.js';
 import { FAILURES } from './demands/failures.js';
 import { LIFE } from './demands/life.js';
@@ -24,6 +25,7 @@ export const DEMANDS: readonly Demand[] = [
   ...BODIES,
   ...REFUSALS,
   ...PEERS,
+  ...ADMISSION,
   ...FAILURES,
   ...PRESSURE,
   ...LIFE,

@@ -46,6 +46,10 @@ export class Stage {
     return this.subject.shape === 'mesh';
   }
 
+  has(ability: Ability): boolean {
+    return this.subject.lacks?.[ability] === undefined;
+  }
+
   /** Milliseconds on the clock of the check. */
   now(): number {
     return this.#clock.now();

@@ -11,9 +11,12 @@ import type { NetworkWiring } from '../../network/wiring.js';
  * - `kill`: a node ends without a word: its connections are gone, and nobody listens at its address.
  * - `halfClose`: one direction of a connection ends while the other stays open.
  * - `loss`: single messages are lost, repeated and overtaken while their connection stays.
- * - `admission`: a listener asks `NetworkWiring.admit` about each newcomer, and the two sides exchange greetings.
+ * - `connections`: a connection stands between two peers, whose end is told at once; they are not found out by the next
+ *   exchange alone.
+ * - `admission`: a listener asks `NetworkWiring.admit` about each newcomer.
+ * - `greetings`: with it the two sides exchange greetings.
  */
-export type Ability = 'silence' | 'kill' | 'halfClose' | 'loss' | 'admission';
+export type Ability = 'silence' | 'kill' | 'halfClose' | 'loss' | 'connections' | 'admission' | 'greetings';
 
 /** A transport, as the conformance suite sees it. */
 export interface Subject {

@@ -129,8 +129,20 @@ export const PEERS: readonly Break[] = [
   },
   {
     name: 'tells no listener of a refusal',
-    caught: ['peers: a listener asks who may come in'],
+    caught: ['admission: a node asks who may come in'],
     spoil: (network) => told(network, (tell) => (event) => event.type === 'refused' || tell(event)),
+  },
+  {
+    name: 'gives no greeting',
+    caught: ['admission: each side hears the greeting'],
+    spoil: (network) => {
+      const bare = (peer: Peer): Peer => Object.assign(Object.create(peer), { greeting: {} });
+      return {
+        get peers() {
+          return new Map(Array.from(network.peers, ([node, peer]) => [node, bare(peer)]));
+        },
+      };
+    },
   },
   {
     name: 'ends the connection when a handler throws',

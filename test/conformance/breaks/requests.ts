@@ -4,10 +4,10 @@ import { arriving, type Break, counted, told } from './break.js';
 /** What becomes of requests and their answers. */
 export const REQUESTS: readonly Break[] = [
   {
-    name: 'loses an answer of fifty',
+    name: 'loses one answer of ten',
     caught: ['requests: each of many at once', 'requests: among many at once'],
     spoil: (network) => {
-      const lost = counted(25);
+      const lost = counted(10);
       return { send: (message) => (message.kind === 'response' && lost() ? 'queued' : network.send(message)) };
     },
   },

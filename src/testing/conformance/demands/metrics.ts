@@ -29,9 +29,9 @@ export const METRICS: readonly Demand[] = [
       const [a, b] = await stage.pair();
       await agree(stage, a, b);
       const before = { a: a.network.metrics(), b: b.network.metrics() };
-      const text = noise(1000);
+      const text = noise(100_000);
       for (const number of numbers(100)) {
-        b.tell('a', { number, text });
+        b.tell('a', { number, text: text.slice(number * 1000, (number + 1) * 1000) });
         if (number % 4 === 0) a.tell('b', number);
       }
       await stage.until(() => a.received.length === 100 && b.received.length === 25, 'the messages arrive');

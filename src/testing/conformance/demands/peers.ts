@@ -1,5 +1,5 @@
 import { NetworkError } from '../../../base/errors.js';
-import type { Candidate, Peer, SendOutcome } from '../../../network/network.js';
+import type { Peer, SendOutcome } from '../../../network/network.js';
 import { demand, demandEqual } from '../assertions.js';
 import type { Demand } from '../demand.js';
 import type { Station } from '../station.js';
@@ -305,39 +305,6 @@ export const PEERS: readonly Demand[] = [
       await stage.until(() => a.received.length === 2, 'what follows is delivered although the handler throws');
       demandEqual(told, ['first connected'], 'each listener is told until it is disposed of');
       demand(a.seen('disconnected').length === 0, 'a handler that throws ends no connection', a.story());
-    },
-  },
-  {
-    name: 'peers: a listener asks who may come in, and each side hears the greeting of the other',
-    about: 'messages',
-    needs: ['admission'],
-    async run(stage) {
-      const asked: string[] = [];
-      const admit = (candidate: Candidate) => {
-        asked.push(`${candidate.node} ${String(candidate.greeting['colour'])} ${candidate.present?.node ?? 'new'}`);
-        if (candidate.node === 'c') return new NetworkError('NOT_ALLOWED', 'not c');
-        return { welcome: { number: 7 } };
-      };
-      const knows = stage.isMesh ? ['b', 'c'] : [];
-      const a = await stage.node('a', knows, { admit });
-      const b = await stage.node('b', ['a'], { greeting: () => ({ colour: 'blue' }) });
-      const c = await stage.node('c', ['a'], { greeting: () => ({ colour: 'red' }) });
-      await stage.start(a);
-      await stage.start(b);
-      await stage.connect(b, a);
-      await stage.start(c);
-      if (stage.isMesh) c.tell('a', 'let me in');
-      const refusals = () => (stage.isMesh ? c.seen('unreachable') : c.seen('refused'));
-      await stage.until(
-        () => refusals().length > 0,
-        'who is refused is told so: as `refused`, or where nodes dial on demand as `unreachable`',
-        () => c.story(),
-      );
-      demandEqual(asked, ['b blue new', 'c red new'], 'the admission is asked once for each newcomer');
-      demandEqual(refusals()[0]?.error.code, 'NOT_ALLOWED', 'who is refused is told why');
-      demandEqual(a.network.peers.get('b')?.greeting['colour'], 'blue', 'who listens hears the greeting of who dials');
-      demandEqual(b.network.peers.get('a')?.greeting['number'], 7, 'who dials hears the welcome of who listens');
-      demandEqual([...a.network.peers.keys()], ['b'], 'who is refused is no peer');
     },
   },
 ];

@@ -67,7 +67,7 @@ export const REQUESTS: readonly Demand[] = [
         return forever.promise;
       });
       const aborted = new AbortController();
-      const asked = numbers(200).map((number) => {
+      const asked = numbers(80).map((number) => {
         const limits =
           number % 4 === 2 ? { timeoutMs: 100 } : { ...PATIENT, signal: number % 4 === 3 ? aborted.signal : undefined };
         return outcomeOf(b.ask('a', { number }, limits));
@@ -75,7 +75,7 @@ export const REQUESTS: readonly Demand[] = [
       await stage.settle(Promise.all(asked.filter((_, number) => number % 4 < 2)), 'those that are answered');
       aborted.abort(new Error('enough'));
       const outcomes = await stage.settle(Promise.all(asked), 'many requests at once');
-      const expected = numbers(200).map((number) => ['answer', 'NO_TARGET', 'TIMEOUT', 'CANCELLED'][number % 4]);
+      const expected = numbers(80).map((number) => ['answer', 'NO_TARGET', 'TIMEOUT', 'CANCELLED'][number % 4]);
       demandEqual(outcomes, expected, 'each request ends in its own way');
       forever.resolve('late');
       await stage.quiet();
