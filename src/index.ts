@@ -40,7 +40,7 @@ export type { BodyAnnouncement, MessageDraft, MessageKind, NetworkMessage, Prior
 export { payloadOf } from './message/raw-payload.js';
 export type { AuthenticationChannel, Authenticator, Hello, Identity } from './network/authenticator.js';
 export type { Credentials, CredentialsChannel, ListenTls, PeerLocation } from './network/credentials.js';
-export { Endpoint, type EndpointDraft, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
+export { Endpoint, type EndpointParts, type RequestingNetwork } from './network/endpoint.js';
 export type { ListenOptions } from './network/framed/listen-options.js';
 export type { HttpCounters } from './network/http/counters.js';
 export type { HttpLimits } from './network/http/limits.js';
@@ -65,11 +65,10 @@ export {
 export type { RetryBudgetOptions } from './network/reliable/retry-budget.js';
 export type { RequestDraft, RequestLimits } from './network/requester.js';
 export { SocketAuthenticator } from './network/socket-authenticator.js';
-export type { Body, ReadableBody } from './network/streams/body.js';
+export type { Body, BodyProgress, ProgressListener, ReadableBody } from './network/streams/body.js';
 export type { ByteStream, WholeBody } from './network/streams/byte-stream.js';
 export type { BodyLimits } from './network/streams/limits.js';
-export type { BodyProgress, ProgressListener } from './network/streams/upload.js';
-export type { BodyDraft, BodyRequestLimits } from './network/streams/uploads.js';
+export type { BodyDraft } from './network/streams/uploads.js';
 export { NetworkClient, type NetworkClientOptions } from './network/tcp/client.js';
 export type { TcpCounters } from './network/tcp/counters.js';
 export { TcpNetwork } from './network/tcp/network.js';

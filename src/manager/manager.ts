@@ -10,7 +10,7 @@ import type { Stamp } from '../message/stamp.js';
 import { type Answer, sendAnswer } from '../network/answer.js';
 import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
-import { type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
+import { type PlainDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Handler } from './handler.js';
 
@@ -121,13 +121,13 @@ export class NetworkManager {
   }
 
   /** See Requester.request; INVALID_OPTION as well, naming the field that is wrong. */
-  request(draft: RequestDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
+  request(draft: PlainDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
     const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
     return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits);
   }
 
   /** The same; resolves with the payload of the answer. */
-  ask(draft: RequestDraft, limits: RequestLimits): Promise<unknown> {
+  ask(draft: PlainDraft, limits: RequestLimits): Promise<unknown> {
     const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
     return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits, payloadOf);
   }

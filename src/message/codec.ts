@@ -24,6 +24,8 @@ export const DEFAULT_DECODE_LIMITS: DecodeLimits = {
 /** One encoded message, ready to be joined with others into a frame. */
 export interface EncodedMessage {
   readonly data: string | Uint8Array;
+  /** Bytes that follow `data`, lent by whoever sends them: not copied, and not to be changed until they are written. */
+  readonly tail?: Uint8Array | undefined;
   /** Bytes on the wire. */
   readonly bytes: number;
   /** Bytes that count for the peer's limit of a frame: with the payload as large as it will be there. */
@@ -72,8 +74,11 @@ export interface Codec {
   readonly plain: Codec;
   /** Whether frames are bytes (a binary WebSocket frame) or text. */
   readonly binary: boolean;
-  /** @throws NetworkError SERIALIZATION if the payload cannot be written (cycle, bigint, function, too deep) */
-  encode(message: NetworkMessage): EncodedMessage;
+  /**
+   * @param options.lent bytes at the end of a control message may be left where they are, as `tail`
+   * @throws NetworkError SERIALIZATION if the payload cannot be written (cycle, bigint, function, too deep)
+   */
+  encode(message: NetworkMessage, options?: { readonly lent?: boolean }): EncodedMessage;
   /** Joins 1 to maxBatch messages into one frame. */
   join(parts: readonly EncodedMessage[]): Frame;
   /**

@@ -10,6 +10,9 @@ import { checkedBatch } from './received.js';
 
 const writer = new MsgpackWriter();
 
+/** Fewer are copied: to write them apart would cost more. */
+const MIN_LENT_BYTES = 4096;
+
 /** `payload` or `deflate`, with the header of a text: as long as each other. */
 const PAYLOAD_KEY_BYTES = 8;
 
@@ -28,7 +31,7 @@ function msgpackCodecOf(name: 'msgpack' | 'msgpack+deflate'): Codec {
       return msgpackCodec;
     },
 
-    encode: (message) => encode(message, deflates),
+    encode: (message, options) => (options?.lent ? lent(message) : undefined) ?? encode(message, deflates),
     join,
 
     decode(frame: Frame, limits: DecodeLimits, options?: { readonly lazy?: boolean }): DecodedFrame {
@@ -51,6 +54,28 @@ function encode(message: NetworkMessage, deflates: boolean): EncodedMessage {
   const saved = deflates && isDeflatable(message.kind) ? compress(payload, start) : 0;
   const data = writer.take();
   return { data, bytes: data.length, inflatedBytes: data.length + saved };
+}
+
+/** A control message that ends in many bytes, which are not copied; undefined for any other. */
+function lent(message: NetworkMessage): EncodedMessage | undefined {
+  const { kind, payload } = message;
+  if (kind !== 'control' || typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undefined;
+  const entries = Object.entries(payload);
+  const [lastKey, tail] = entries.pop() ?? [];
+  if (lastKey === undefined || !(tail instanceof Uint8Array) || tail.length < MIN_LENT_BYTES) return undefined;
+  if (inspectPayload(payload) & EXOTIC_FORM) return undefined;
+  writeEnvelope(message);
+  writer.text('payload');
+  writer.map(entries.length + 1);
+  for (const [key, value] of entries) {
+    writer.text(key);
+    writer.value(value);
+  }
+  writer.text(lastKey);
+  writer.bytesHeader(tail.length);
+  const data = writer.take();
+  const bytes = data.length + tail.length;
+  return { data, tail, bytes, inflatedBytes: bytes };
 }
 
 function writePayload(payload: unknown): void {
@@ -79,11 +104,14 @@ function compress(payload: unknown, start: number): number {
 }
 
 function join(parts: readonly EncodedMessage[]): Frame {
-  checkedBatch(parts);
-  if (parts.length === 1) return (parts[0] as EncodedMessage).data;
+  const [first] = checkedBatch(parts) as readonly [EncodedMessage];
+  if (parts.length === 1 && first.tail === undefined) return first.data;
   writer.reset();
-  writer.list(parts.length);
-  for (const part of parts) writer.encoded(part.data as Uint8Array);
+  if (parts.length > 1) writer.list(parts.length);
+  for (const { data, tail } of parts) {
+    writer.encoded(data as Uint8Array);
+    if (tail) writer.encoded(tail);
+  }
   return writer.take();
 }
 

@@ -3,7 +3,7 @@ import type { DecodedFrame, DecodeLimits, FrameReading, InvalidMessage } from '.
 import { Inflater } from './deflate.js';
 import { guardDeflate, guardEnvelope, guardPayload, shownValue } from './guard.js';
 import type { NetworkMessage } from './message.js';
-import { type Findings, MsgpackPayload, unpacked } from './msgpack-payload.js';
+import { type Findings, MsgpackPayload, unpacked, viewed } from './msgpack-payload.js';
 import { MsgpackScanner } from './msgpack-scan.js';
 import { bytesSize } from './msgpack-writer.js';
 import { assemble, bytesOfFrame, idOf, type ReceivedMessage } from './received.js';
@@ -27,6 +27,8 @@ export class MsgpackFrameReader implements DecodedFrame {
   /** Undefined where nothing may be compressed. */
   readonly #inflater: Inflater | undefined;
   readonly #scanner: MsgpackScanner;
+  /** Payloads are read each by itself, or not at all. */
+  #apart = false;
 
   constructor(frame: Uint8Array, { limits, lazy, deflates }: FrameReading) {
     this.#bytes = bytesOfFrame(frame, limits.maxFrameBytes);
@@ -39,10 +41,11 @@ export class MsgpackFrameReader implements DecodedFrame {
   read(): this {
     const members = this.#scanned();
     const isList = this.#scanner.list(0) !== undefined;
-    const value = this.#lazy
+    this.#apart = this.#lazy || members.some(hasManyBytes);
+    const value = this.#apart
       ? unpacked(this.#withoutPayloads(members), all(members))
       : unpacked(this.#bytes, all(members));
-    const candidates = this.#lazy || isList ? (value as readonly unknown[]) : [value];
+    const candidates = this.#apart || isList ? (value as readonly unknown[]) : [value];
     for (const [i, candidate] of candidates.entries()) this.#deliver(candidate, members[i] as Member);
     return this;
   }
@@ -83,11 +86,11 @@ export class MsgpackFrameReader implements DecodedFrame {
   }
 
   #read(message: ReceivedMessage, member: Member): undefined {
-    if (!this.#lazy || member.payloadStart < 0) return;
+    if (!this.#apart || member.payloadStart < 0) return;
     const part = this.#bytes.subarray(member.payloadStart, member.payloadEnd);
-    const raw = new MsgpackPayload(unshared(part), member);
     const isOurs = message.kind === 'control' || message.kind === 'heartbeat';
-    message.payload = isOurs ? raw.value() : raw;
+    if (isOurs) message.payload = isMostOf(part) ? viewed(part, member) : unpacked(part, member);
+    else message.payload = this.#lazy ? new MsgpackPayload(unshared(part), member) : unpacked(part, member);
   }
 
   #inflate(message: ReceivedMessage, deflate: unknown): NetworkError | undefined {
@@ -120,6 +123,15 @@ export class MsgpackFrameReader implements DecodedFrame {
     return list;
   }
 }
+
+/** Worth to be looked at twice, if that saves a copy. */
+const MANY_BYTES = 4096;
+
+const hasManyBytes = ({ hasBytes, payloadStart, payloadEnd }: Member): boolean =>
+  hasBytes && payloadEnd - payloadStart >= MANY_BYTES;
+
+/** Whether a view of it may be kept: it does not hold on to much more. */
+const isMostOf = (part: Buffer): boolean => part.length * 2 >= part.buffer.byteLength;
 
 /** Without the memory of a buffer that is much larger. */
 const unshared = (part: Buffer): Buffer =>

@@ -9,6 +9,9 @@ const objects: Unpackr = new Unpackr({ ...OPTIONS, mapsAsObjects: true });
 /** For what holds a key `__proto__`, which the other one would rename. */
 const maps: Unpackr = new Unpackr({ ...OPTIONS, mapsAsObjects: false });
 
+/** Cuts bytes out as views of what they are cut out of, without a copy. */
+const views: Unpackr = new Unpackr({ ...OPTIONS, mapsAsObjects: true, copyBuffers: false });
+
 /** What the scanner found in a value. */
 export interface Findings {
   readonly hasProto: boolean;
@@ -40,6 +43,20 @@ export class MsgpackPayload extends RawPayload {
       this.#decoded = true;
     }
     return this.#value;
+  }
+}
+
+/**
+ * The same, but bytes in it are views: for what netmgr itself reads, and does not change or keep for long.
+ *
+ * @throws NetworkError DESERIALIZATION
+ */
+export function viewed(bytes: Uint8Array, findings: Findings): unknown {
+  if (findings.hasProto) return unpacked(bytes, findings);
+  try {
+    return views.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (error) {
+    throw toNetworkError(error, 'DESERIALIZATION');
   }
 }
 

@@ -62,6 +62,12 @@ export class MsgpackWriter {
     this.encoded(bytes);
   }
 
+  /** What stands before so many bytes. */
+  bytesHeader(length: number): void {
+    this.#reserve(5);
+    this.#length(length, 0xc4);
+  }
+
   /** A value that is MessagePack already. */
   encoded(bytes: Uint8Array): void {
     this.#reserve(bytes.length);

@@ -12,17 +12,11 @@ import type { NetworkMetrics, RequestMetrics } from './metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from './network.js';
 import { Reception } from './reception.js';
 import { RequestTimer } from './request-timer.js';
-import { type RequestDraft, Requester } from './requester.js';
+import { type PlainDraft, type RequestDraft, Requester, type RequestLimits } from './requester.js';
 import { Bodies } from './streams/bodies.js';
-import type { Body } from './streams/body.js';
 import type { BodyLimits } from './streams/limits.js';
-import type { BodyDraft, BodyRequestLimits } from './streams/uploads.js';
+import type { BodyDraft } from './streams/uploads.js';
 import { isBodyVerb } from './streams/wire.js';
-
-/** A request, with a body if there is one. */
-export interface EndpointDraft extends RequestDraft {
-  readonly body?: Body | undefined;
-}
 
 /** A Network that asks and answers. What wraps one (retries, balancing) is one again. */
 export interface RequestingNetwork extends Network {
@@ -31,7 +25,7 @@ export interface RequestingNetwork extends Network {
    * @throws NetworkError what the peer's handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE,
    *   TOO_LARGE, SERIALIZATION, STOPPED, INVALID_OPTION
    */
-  request(draft: EndpointDraft, limits?: BodyRequestLimits): Promise<NetworkMessage>;
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
   /** Those of the network, and of the requests. */
   metrics(): NetworkMetrics & { readonly requests: RequestMetrics };
   /** Who answers requests and sees events; the one before is replaced. */
@@ -146,17 +140,18 @@ export class Endpoint implements RequestingNetwork {
     return this.#network.sendMany(message, peers);
   }
 
-  request(draft: EndpointDraft, limits?: BodyRequestLimits): Promise<NetworkMessage> {
+  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
     const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
     if (wrong) return Promise.reject(wrong);
-    return hasBody(draft) ? this.#bodies.outgoing.request(draft, limits) : this.#requester.request(draft, limits);
+    if (hasBody(draft)) return this.#bodies.outgoing.request(draft, limits);
+    return this.#requester.request(draft as PlainDraft, limits);
   }
 
   /**
    * An event with a body. Ends when the handler there has taken all of it.
    * @throws NetworkError as `request`; CANCELLED if the handler does not want all of it
    */
-  emit(draft: BodyDraft, limits?: BodyRequestLimits): Promise<void> {
+  emit(draft: BodyDraft, limits?: RequestLimits): Promise<void> {
     const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
     return wrong ? Promise.reject(wrong) : this.#bodies.outgoing.event(draft, limits);
   }
@@ -228,4 +223,4 @@ export class Endpoint implements RequestingNetwork {
   }
 }
 
-const hasBody = (draft: EndpointDraft): draft is BodyDraft => draft.body !== undefined;
+const hasBody = (draft: RequestDraft): draft is BodyDraft => draft.body !== undefined;

@@ -52,6 +52,7 @@ export class Outbound {
   #progressAt: number;
   #congested = false;
   #takenBytes = 0;
+  #takenTail: Uint8Array | undefined;
 
   constructor(options: OutboundOptions) {
     this.#codec = options.codec;
@@ -78,6 +79,11 @@ export class Outbound {
   /** The bytes of the frame that was taken last, by `pull` or `direct`. */
   get takenBytes(): number {
     return this.#takenBytes;
+  }
+
+  /** What follows the frame that was taken last, and belongs to it: lent bytes. */
+  get takenTail(): Uint8Array | undefined {
+    return this.#takenTail;
   }
 
   /** Nothing waits to be pulled. */
@@ -129,6 +135,8 @@ export class Outbound {
     let bytes = first.bytes + JOIN_BYTES;
     let inflatedBytes = first.inflatedBytes + JOIN_BYTES;
     for (let next = queue.peek(); next !== undefined && batch.length < this.#limits.maxBatch; next = queue.peek()) {
+      // Lent bytes would have to be copied into the batch.
+      if (first.tail || next.tail) break;
       bytes += next.bytes + JOIN_BYTES;
       inflatedBytes += next.inflatedBytes + JOIN_BYTES;
       if (bytes > maxBytes || inflatedBytes > maxInflatedBytes) break;
@@ -166,9 +174,12 @@ export class Outbound {
   }
 
   #join(messages: readonly EncodedMessage[], now: number): Frame {
-    const frame = this.#codec.join(messages);
-    const bytes = joinedBytes(frame, messages);
+    const [first] = messages as readonly [EncodedMessage];
+    const isSplit = first.tail !== undefined && messages.length === 1;
+    const frame = isSplit ? first.data : this.#codec.join(messages);
+    const bytes = isSplit ? first.bytes : joinedBytes(frame, messages);
     this.#takenBytes = bytes;
+    this.#takenTail = isSplit ? first.tail : undefined;
     if (this.unacknowledgedBytes === 0) this.#progressAt = now;
     this.#sentBytes += bytes;
     this.#traffic.messagesOut += messages.length;

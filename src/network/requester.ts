@@ -7,15 +7,27 @@ import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import type { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome } from './network.js';
 import type { RequestTimer } from './request-timer.js';
+import type { Body, ProgressListener } from './streams/body.js';
 import { type Attendant, type Loss, type Read, Waiting, type WaitingHost } from './waiting.js';
 
 /** What a caller says of a request. */
-export type RequestDraft = Omit<MessageDraft, 'kind' | 'body'>;
+export interface RequestDraft extends Omit<MessageDraft, 'kind' | 'body'> {
+  /** Bytes that go with it, however many: docs/streams.md. */
+  readonly body?: Body | undefined;
+}
+
+/** One that has no body. */
+export type PlainDraft = RequestDraft & { readonly body?: undefined };
 
 export interface RequestLimits {
-  /** How long to wait for the answer, in milliseconds. @default 5000 */
+  /**
+   * How long to wait for the answer, in milliseconds; with a body, from the last progress of that on, and from its end.
+   * @default 5000
+   */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told how far the body is: at most every 100 ms, and when the receiver has taken all. */
+  readonly onProgress?: ProgressListener | undefined;
 }
 
 /** A message that is ready to be sent, and what becomes of it. */
@@ -82,9 +94,9 @@ export class Requester implements WaitingHost {
    * @throws NetworkError: what the handler said, or TIMEOUT, CANCELLED, CLOSED, UNREACHABLE, BACKPRESSURE, TOO_LARGE,
    *   SERIALIZATION, STOPPED
    */
-  request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage>;
-  request<T>(draft: RequestDraft, limits: RequestLimits, read: (answer: NetworkMessage) => T): Promise<T>;
-  request(draft: RequestDraft, limits: RequestLimits = {}, read: Read = itself): Promise<unknown> {
+  request(draft: PlainDraft, limits?: RequestLimits): Promise<NetworkMessage>;
+  request<T>(draft: PlainDraft, limits: RequestLimits, read: (answer: NetworkMessage) => T): Promise<T>;
+  request(draft: PlainDraft, limits: RequestLimits = {}, read: Read = itself): Promise<unknown> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = limits;
     const message = this.#stamp.makeRequest(draft, Math.max(1, Math.ceil(timeoutMs)));
     return this.#begin(message, limits, { read, attendant: undefined });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EncodedMessage, Frame } from '../../src/message/codec.js';
 import { jsonCodec } from '../../src/message/json-codec.js';
+import { msgpackCodec } from '../../src/message/msgpack-codec.js';
 import {
   DEFAULT_OUTBOUND_LIMITS,
   Outbound,
@@ -168,4 +169,25 @@ test('a stall is counted from the last progress, and only while something is owe
   assert.equal(outbound.stalledMs(16_000), 5_000, 'a repeat is no progress');
   outbound.acknowledge(200, 17_000);
   assert.equal(outbound.stalledMs(99_000), 0);
+});
+
+test('lent bytes leave by themselves, and are not copied', () => {
+  const counted = traffic();
+  const outbound = make({}, { codec: msgpackCodec, traffic: counted });
+  const small: EncodedMessage = { data: Uint8Array.of(0x80), bytes: 1, inflatedBytes: 1 };
+  const tail = new Uint8Array(5000);
+  const lent: EncodedMessage = { ...small, tail, bytes: 5001, inflatedBytes: 5001 };
+  for (const next of [small, small, lent, lent, small]) outbound.push('normal', next);
+  const taken: [bytes: number, tail: Uint8Array | undefined][] = [];
+  for (let frame = outbound.pull(0); frame !== undefined; frame = outbound.pull(0)) {
+    assert.equal(frame.length, outbound.takenBytes - (outbound.takenTail?.length ?? 0));
+    taken.push([outbound.takenBytes, outbound.takenTail]);
+  }
+  const alone = [5001, tail];
+  assert.deepEqual(taken, [[3, undefined], alone, alone, [1, undefined]]);
+  assert.equal(outbound.direct([lent], 0), lent.data);
+  assert.equal(outbound.takenTail, tail);
+  assert.equal(outbound.direct([lent, small], 0)?.length, 5003);
+  assert.equal(outbound.takenTail, undefined);
+  assert.equal(counted.bytesOut, outbound.unacknowledgedBytes);
 });

@@ -9,8 +9,11 @@ export interface FrameLink {
   readonly bufferedAmount: number;
   /** Whose its events are, from now on. */
   link(owner: LinkOwner): void;
-  /** @param bytes those of the frame, which is the caller's to know */
-  writeFrame(frame: Frame, bytes: number): void;
+  /**
+   * @param bytes those of the frame, which is the caller's to know
+   * @param tail bytes that belong to the frame and come behind what is given of it
+   */
+  writeFrame(frame: Frame, bytes: number, tail?: Uint8Array): void;
   /** Calls back once when what it holds has been taken by the operating system. */
   onceDrained(listener: () => void): void;
   /** Ends it in good order, after what was written; a peer that does not play along is cut off after a while. */

@@ -13,6 +13,8 @@ import type { Settling } from './turn-flush.js';
 /** A turn that sent so many times less than the one before it left the others behind. */
 const STRAGGLERS = 4;
 
+const LENT = { lent: true };
+
 /** What the senders of a network share. */
 export interface SenderHost {
   readonly stamp: Stamp;
@@ -115,7 +117,7 @@ export class Sender implements Settling {
   }
 
   send(message: NetworkMessage): SendOutcome {
-    return this.#outbound === undefined ? 'UNREACHABLE' : this.post(message, this.#codec.encode(message));
+    return this.#outbound === undefined ? 'UNREACHABLE' : this.post(message, this.#codec.encode(message, LENT));
   }
 
   /**
@@ -187,7 +189,7 @@ export class Sender implements Settling {
       }
       const frame = outbound.pull(this.#host.time);
       if (frame === undefined) break;
-      this.#write(frame, outbound.takenBytes);
+      this.#write(frame, outbound.takenBytes, outbound.takenTail);
     }
     this.#host.progressed();
   }
@@ -227,7 +229,7 @@ export class Sender implements Settling {
     const frame = outbound.direct(parts, this.#host.time);
     if (frame === undefined) return false;
     if (parts.length > 1) this.#acknowledgements.written();
-    this.#write(frame, outbound.takenBytes);
+    this.#write(frame, outbound.takenBytes, outbound.takenTail);
     return true;
   }
 
@@ -257,8 +259,8 @@ export class Sender implements Settling {
     return bytes;
   }
 
-  #write(frame: Frame, bytes: number): void {
-    if (this.#link.isOpen) this.#link.writeFrame(frame, bytes);
+  #write(frame: Frame, bytes: number, tail?: Uint8Array): void {
+    if (this.#link.isOpen) this.#link.writeFrame(frame, bytes, tail);
   }
 
   #socketFull(): boolean {

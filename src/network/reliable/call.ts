@@ -1,8 +1,7 @@
 import { type NetworkError, NetworkRetryExhaustedError, NetworkTimeoutError } from '../../base/errors.js';
 import { ANYONE } from '../../base/names.js';
-import type { EndpointDraft } from '../endpoint.js';
-import type { ProgressListener } from '../streams/upload.js';
-import type { BodyRequestLimits } from '../streams/uploads.js';
+import type { RequestDraft, RequestLimits } from '../requester.js';
+import type { ProgressListener } from '../streams/body.js';
 import type { Lane } from './balancer.js';
 import type { Route } from './options.js';
 import type { Target } from './target.js';
@@ -11,7 +10,7 @@ import type { Try } from './transmitter.js';
 /** One request on its way through its tries. */
 export class Call implements Try {
   readonly target: Target;
-  readonly draft: EndpointDraft;
+  readonly draft: RequestDraft;
   /** What the caller said, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -24,7 +23,7 @@ export class Call implements Try {
   tries = 0;
   lastError: NetworkError | undefined = undefined;
 
-  constructor(target: Target, draft: EndpointDraft, limits: BodyRequestLimits) {
+  constructor(target: Target, draft: RequestDraft, limits: RequestLimits) {
     this.target = target;
     this.draft = draft;
     this.timeoutMs = limits.timeoutMs;

@@ -4,11 +4,12 @@ import { NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { Stamp } from '../../message/stamp.js';
-import type { EndpointDraft, RequestingNetwork } from '../endpoint.js';
+import type { RequestingNetwork } from '../endpoint.js';
 import type { MessageHandler } from '../message-handler.js';
 import type { NetworkMetrics, RequestMetrics } from '../metrics.js';
 import type { MessageSink, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
-import type { BodyRequestLimits } from '../streams/uploads.js';
+import type { RequestDraft, RequestLimits } from '../requester.js';
+import { isRereadable } from '../streams/body.js';
 import { grownMs } from './backoff.js';
 import { Call } from './call.js';
 import { type CircuitState, REFUSED } from './circuit-breaker.js';
@@ -20,8 +21,11 @@ import { RetryBudget } from './retry-budget.js';
 import { Targets } from './target.js';
 import { Transmitter } from './transmitter.js';
 
-/** `timeoutMs` bounds the whole: all tries and the waits between them. @default no bound but that of the tries */
-export interface ReliableLimits extends BodyRequestLimits {
+/**
+ * `timeoutMs` bounds the whole: all tries and the waits between them; with a body, it bounds how long that stands still.
+ * @default no bound but that of the tries
+ */
+export interface ReliableLimits extends RequestLimits {
   /** For this request; 0 for what must not be done twice. @default as the network's options say */
   readonly maxRetries?: number | undefined;
 }
@@ -64,8 +68,8 @@ const NO_LIMITS: ReliableLimits = {};
  * with full jitter, within a budget, and a peer that fails again and again is left alone for a while.
  *
  * A request is carried out **at least once** if it succeeds, and any number of times up to `maxRetries + 1` (twice that
- * with hedging) if it does not. All tries have the same `id`, by which a receiver can tell. A request with a body is tried
- * once: a body that can be read again goes on by itself where it was.
+ * with hedging) if it does not. All tries have the same `id`, by which a receiver can tell. With a body that can be read
+ * again a try goes on where the one before was; with one that can be read only once there is one try, and no hedge.
  *
  * @example
  * const network = new ReliableNetwork(endpoint, { maxRetries: 3, initialTimeout: 1000, maxTimeout: 10_000 });
@@ -166,7 +170,7 @@ export class ReliableNetwork implements RequestingNetwork {
    *   (RETRIES_EXHAUSTED, with `lastError` and `attempts`) where it would be but may not; TIMEOUT when `limits.timeoutMs`
    *   was over during a try; CIRCUIT_OPEN; OVERLOADED from the throttle; CANCELLED
    */
-  async request(draft: EndpointDraft, limits: ReliableLimits = NO_LIMITS): Promise<NetworkMessage> {
+  async request(draft: RequestDraft, limits: ReliableLimits = NO_LIMITS): Promise<NetworkMessage> {
     let now = this.#clock.now();
     const call = this.#call(draft, limits, now);
     this.#budget?.earn();
@@ -221,20 +225,22 @@ export class ReliableNetwork implements RequestingNetwork {
   }
 
   /** @throws NetworkError INVALID_OPTION */
-  #call(draft: EndpointDraft, limits: ReliableLimits, startedAt: number): Call {
+  #call(draft: RequestDraft, limits: ReliableLimits, startedAt: number): Call {
     const { timeoutMs, maxRetries } = limits;
     const repeatable = draft.id === undefined ? withId(draft, this.#stamp.nextId()) : draft;
     const call = new Call(this.#targets.of(draft.to), repeatable, limits);
-    const most = maxRetries === undefined ? this.#options.maxRetries : checkRetries(maxRetries);
-    call.maxRetries = draft.body === undefined ? most : 0;
-    if (timeoutMs !== undefined) call.deadline = startedAt + timeoutMs;
+    const { body } = draft;
+    call.maxRetries = maxRetries === undefined ? this.#options.maxRetries : checkRetries(maxRetries);
+    if (body && !isRereadable(body)) call.maxRetries = 0;
+    if (timeoutMs !== undefined && !body) call.deadline = startedAt + timeoutMs;
     return call;
   }
 
   /** A request that may be tried only once has all the time that its caller gives it. */
-  #tryLimits({ maxRetries, tries, timeoutMs, deadline, signal, onProgress }: Call, now: number): BodyRequestLimits {
+  #tryLimits({ maxRetries, tries, timeoutMs, deadline, signal, onProgress, draft }: Call, now: number): RequestLimits {
     if (maxRetries === 0 && timeoutMs !== undefined) return { timeoutMs, signal, onProgress };
-    return { timeoutMs: Math.min(grownMs(this.#options.timeout, tries - 1), deadline - now), signal, onProgress };
+    const leftMs = draft.body ? (timeoutMs ?? deadline) : deadline - now;
+    return { timeoutMs: Math.min(grownMs(this.#options.timeout, tries - 1), leftMs), signal, onProgress };
   }
 
   /** @returns the circuit's ticket; @throws NetworkError if the try may not be made */
@@ -280,7 +286,7 @@ export class ReliableNetwork implements RequestingNetwork {
 }
 
 /** Field by field: a spread would cost more than all the rest. */
-const withId = (draft: EndpointDraft, id: string): EndpointDraft => ({
+const withId = (draft: RequestDraft, id: string): RequestDraft => ({
   id,
   type: draft.type,
   from: draft.from,
@@ -289,6 +295,6 @@ const withId = (draft: EndpointDraft, id: string): EndpointDraft => ({
   ttl: draft.ttl,
   priority: draft.priority,
   component: draft.component,
-  payload: draft.payload,
   body: draft.body,
+  payload: draft.payload,
 });

@@ -2,8 +2,8 @@ import { AbortWatch } from '../../base/abort-watch.js';
 import type { Clock } from '../../base/clock.js';
 import { toNetworkError } from '../../base/errors.js';
 import type { NetworkMessage } from '../../message/message.js';
-import type { EndpointDraft, RequestingNetwork } from '../endpoint.js';
-import type { BodyRequestLimits } from '../streams/uploads.js';
+import type { RequestingNetwork } from '../endpoint.js';
+import type { RequestDraft, RequestLimits } from '../requester.js';
 import type { Lane } from './balancer.js';
 import type { Route } from './options.js';
 import { outcomeOf } from './policy.js';
@@ -13,7 +13,7 @@ import type { Target } from './target.js';
 /** What one try is about. */
 export interface Try {
   readonly target: Target;
-  readonly draft: EndpointDraft;
+  readonly draft: RequestDraft;
   /** Which route was taken last, so that the next try takes another. */
   lane: Lane<Route> | undefined;
 }
@@ -38,16 +38,16 @@ export class Transmitter {
     this.#parts = parts;
   }
 
-  send(attempt: Try, limits: BodyRequestLimits): Promise<NetworkMessage> {
+  send(attempt: Try, limits: RequestLimits): Promise<NetworkMessage> {
     const { hedgeAfterMs } = this.#parts;
     // A caller that has given up already gets its error from the network, and nothing is sent.
-    const mayRepeat = attempt.draft.body === undefined && !limits.signal?.aborted;
-    if (hedgeAfterMs !== undefined && mayRepeat) return this.#hedged(attempt, limits, hedgeAfterMs);
+    const mayHedge = hedgeAfterMs !== undefined && attempt.draft.body === undefined;
+    if (mayHedge && !limits.signal?.aborted) return this.#hedged(attempt, limits, hedgeAfterMs);
     if (attempt.target.balancer) return this.#routed(attempt, limits);
     return this.#parts.network.request(attempt.draft, limits);
   }
 
-  async #routed(attempt: Try, limits: BodyRequestLimits): Promise<NetworkMessage> {
+  async #routed(attempt: Try, limits: RequestLimits): Promise<NetworkMessage> {
     const { target, draft } = attempt;
     const { clock, network } = this.#parts;
     const { balancer } = target;
@@ -70,7 +70,7 @@ export class Transmitter {
     }
   }
 
-  async #hedged(attempt: Try, limits: BodyRequestLimits, afterMs: number): Promise<NetworkMessage> {
+  async #hedged(attempt: Try, limits: RequestLimits, afterMs: number): Promise<NetworkMessage> {
     const { clock, mayHedge } = this.#parts;
     const startedAt = clock.now();
     const race = new Race({
@@ -94,7 +94,7 @@ export class Transmitter {
 }
 
 /** Both wait at once, so the second needs an id of its own; `re` says what it repeats. */
-function hedgeOf(draft: EndpointDraft): EndpointDraft {
+function hedgeOf(draft: RequestDraft): RequestDraft {
   const { id, ...rest } = draft;
   return { ...rest, re: id };
 }

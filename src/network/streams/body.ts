@@ -5,7 +5,7 @@ import type { BodyAnnouncement } from '../../message/message.js';
 /**
  * A byte stream that goes with a request or an event, of any length. Bytes, and what can be read again, go on where they
  * were if the connection is lost under way; what can be read only once (a Readable, a generator) ends with it.
- * A piece must not be changed before the next one is asked for.
+ * A piece that was given must not be changed any more: it is not copied before it is written.
  */
 export type Body = Uint8Array | AsyncIterable<Uint8Array> | ReadableBody;
 
@@ -16,6 +16,18 @@ export interface ReadableBody {
   /** The same bytes each time. The iteration is ended early (`return`) when no more is needed. */
   read(offset: number): AsyncIterable<Uint8Array>;
 }
+
+/** How far a body is. */
+export interface BodyProgress {
+  /** Bytes that were handed to the connection. */
+  readonly sentBytes: number;
+  /** Bytes that the receiver has said to have. */
+  readonly acknowledgedBytes: number;
+  /** Of the whole, if it is known. */
+  readonly size: number | undefined;
+}
+
+export type ProgressListener = (progress: BodyProgress) => void;
 
 /** A body as its sender uses it. */
 export interface BodySource {
@@ -40,8 +52,14 @@ interface MaybeReadable extends AsyncIterable<Uint8Array> {
   readonly on?: (event: 'error', listener: () => void) => void;
 }
 
+/** What was read, of what can be read only once: a second time it would be empty, or begin in the middle. */
+const used = new WeakSet<object>();
+
 /** Of bytes at hand, so much at a time. */
 const PIECE_BYTES = 256 * 1024;
+
+/** Whether it can be sent again after it was read. */
+export const isRereadable = (body: Body): boolean => body instanceof Uint8Array || !(Symbol.asyncIterator in body);
 
 /** @throws NetworkError INVALID_OPTION: it is none of the forms of a body */
 export function sourceOf(body: Body): BodySource {
@@ -74,7 +92,12 @@ function onceReadable(body: MaybeReadable): BodySource {
   return {
     announcement: {},
     resumable: false,
-    open: () => readingOf(body),
+    open() {
+      if (used.has(body))
+        throw new NetworkError('INVALID_OPTION', 'body: it was read before, and can be read only once');
+      used.add(body);
+      return readingOf(body);
+    },
     close: () => destroy(body),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.js';
+import type { Clock, Timer } from '../../base/clock.js';
 import { NetworkError } from '../../base/errors.js';
 import { shownValue } from '../../message/guard.js';
 import type { Reading } from './body.js';
@@ -71,45 +71,57 @@ export class ChunkReader {
   async #gather(first: Uint8Array, maxBytes: number): Promise<Uint8Array> {
     let gathered: Buffer | undefined;
     let size = first.length;
+    const late = new Late(this.#clock);
     while (size < maxBytes) {
       this.#ahead ??= this.#reading.next();
-      const next = await this.#soon(this.#ahead);
+      const next = await late.orSooner(this.#ahead);
       if (next === undefined) break;
-      this.#ahead = undefined;
       const piece = bytesOf(next);
-      if (piece === undefined) {
-        // The end is found again by whoever asks next.
-        this.#ahead = Promise.resolve(next);
-        break;
-      }
-      if (gathered === undefined) {
-        gathered = Buffer.allocUnsafe(maxBytes);
-        gathered.set(first);
-      }
+      // The end is found again by whoever asks next.
+      if (piece === undefined) break;
+      this.#ahead = undefined;
+      gathered ??= begun(first, maxBytes);
       const fits = Math.min(piece.length, maxBytes - size);
       gathered.set(fits === piece.length ? piece : piece.subarray(0, fits), size);
       size += fits;
       if (fits < piece.length) this.#rest = piece.subarray(fits);
     }
+    late.cancel();
     return gathered?.subarray(0, size) ?? first;
   }
+}
 
-  /** What a promise gives, if it does within this turn of the event loop. */
-  #soon(next: Next): Promise<IteratorResult<Uint8Array> | undefined> {
-    return new Promise((resolve, reject) => {
-      const late = this.#clock.defer(() => resolve(undefined));
-      next.then(
-        (result) => {
-          late.cancel();
-          resolve(result);
-        },
-        (error) => {
-          late.cancel();
-          reject(error);
-        },
-      );
+/** The moment when the event loop comes round. */
+class Late {
+  readonly #timer: Timer;
+  #isLate = false;
+  #waiting: ((nothing: undefined) => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#timer = clock.defer(() => {
+      this.#isLate = true;
+      this.#waiting?.(undefined);
     });
   }
+
+  /** What the promise gives; undefined if that takes longer. */
+  orSooner<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = resolve;
+      promise.then(resolve, reject);
+      if (this.#isLate) resolve(undefined);
+    });
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+  }
+}
+
+function begun(first: Uint8Array, bytes: number): Buffer {
+  const gathered = Buffer.allocUnsafe(bytes);
+  gathered.set(first);
+  return gathered;
 }
 
 function bytesOf(result: IteratorResult<Uint8Array>): Uint8Array | undefined {

@@ -53,12 +53,12 @@ export class Feed {
 
   /** Goes on at this offset, wherever it was. */
   goOn(at: number): void {
-    if (this.#pass?.next === at) return;
     if (this.#end && at >= this.#end.size) {
       if (at > this.#end.size) this.#owner.failed(beyond(at, this.#end.size));
       else this.#owner.send(END, this.#end);
       return;
     }
+    if (this.#pass?.next === at) return;
     if (this.#pass && !this.#source.resumable) {
       this.#owner.failed(new NetworkError('CLOSED', `bytes from ${at} on were lost, and cannot be read again`));
       return;
@@ -102,7 +102,8 @@ export class Feed {
     const { reader } = pass;
     try {
       for (let at = from; ; ) {
-        if (at >= pass.next && !(await this.#mayGo(reader, at + 1))) return;
+        // One chunk ahead of what may be sent, or the end would be found too late.
+        if (at >= pass.next && !(await this.#mayGo(reader, at))) return;
         const chunk = await reader.next(this.#window.chunkBytes);
         if (reader.closed) return;
         if (chunk === undefined) {

@@ -56,7 +56,8 @@ export class IncomingBodies implements IncomingHost {
     const { clock, wheel, limits } = parts;
     this.clock = clock;
     this.wheel = wheel;
-    this.past = new PastBodies(clock, wheel, limits.resumeMs);
+    // Whoever comes back does so within `resumeMs`, but may be under way for a while.
+    this.past = new PastBodies(clock, wheel, 2 * limits.resumeMs);
     this.#parts = parts;
   }
 

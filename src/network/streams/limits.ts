@@ -10,8 +10,8 @@ export interface BodyLimits {
   /** Bodies that go out at a time; those beyond are refused with BACKPRESSURE. 1 to 100,000. @default 1,024 */
   readonly maxOutgoing: number;
   /**
-   * For how long a body that can be read again outlives its connection, at either end, and how long an answer is kept
-   * for a caller that did not get it. Milliseconds, 0 to a day; 0: not at all. @default 30,000
+   * For how long a body that can be read again outlives its connection, at either end; and half of how long an answer is
+   * kept for a caller that did not get it. Milliseconds, 0 to a day; 0: not at all. @default 30,000
    */
   readonly resumeMs: number;
 }

@@ -54,7 +54,7 @@ export class SendWindow {
 
   /** How large a chunk may be, to go well with the receiver's window. */
   get chunkBytes(): number {
-    return Math.max(1, Math.min(this.#maxChunk, Math.ceil(this.#widest / CHUNKS_IN_WINDOW)));
+    return this.#widest === 0 ? this.#maxChunk : Math.min(this.#maxChunk, Math.ceil(this.#widest / CHUNKS_IN_WINDOW));
   }
 
   /** Whether the bytes before `end` may be sent. */

@@ -6,22 +6,10 @@ import type { NetworkMessage } from '../../message/message.js';
 import type { SendOutcome } from '../network.js';
 import { nameOf } from '../requester.js';
 import type { Attendant, Loss, Pending } from '../waiting.js';
-import type { BodySource } from './body.js';
+import type { BodyProgress, BodySource, ProgressListener } from './body.js';
 import { Feed, type FeedOwner } from './feed.js';
 import { SendWindow } from './send-window.js';
 import { type BodyVerb, CANCEL, type Chunk, type Credit, type End } from './wire.js';
-
-/** How far a body is. */
-export interface BodyProgress {
-  /** Bytes that were handed to the connection. */
-  readonly sentBytes: number;
-  /** Bytes that the receiver has said to have. */
-  readonly acknowledgedBytes: number;
-  /** Of the whole, if it is known. */
-  readonly size: number | undefined;
-}
-
-export type ProgressListener = (progress: BodyProgress) => void;
 
 /** What the bodies of a node share. */
 export interface UploadHost {

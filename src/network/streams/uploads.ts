@@ -3,25 +3,19 @@ import type { DeadlineWheel } from '../../base/deadline-wheel.js';
 import { fromWire, messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { EVERYONE, type NodeId } from '../../base/names.js';
-import type { MessageDraft, NetworkMessage } from '../../message/message.js';
+import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network.js';
-import { DEFAULT_TIMEOUT_MS, nameOf, type Requester, type RequestLimits } from '../requester.js';
-import { type Body, sourceOf } from './body.js';
+import { DEFAULT_TIMEOUT_MS, nameOf, type RequestDraft, type Requester, type RequestLimits } from '../requester.js';
+import { type Body, type BodyProgress, type ProgressListener, sourceOf } from './body.js';
 import type { BodyLimits } from './limits.js';
-import { type BodyProgress, type ProgressListener, Upload, type UploadHost } from './upload.js';
+import { Upload, type UploadHost } from './upload.js';
 import { type BodyVerb, CANCEL, CREDIT, readCredit, TAKEN } from './wire.js';
 
-/** What a caller says of a message that has a body. */
-export interface BodyDraft extends Omit<MessageDraft, 'kind' | 'body'> {
+/** A message that has a body. */
+export interface BodyDraft extends RequestDraft {
   readonly body: Body;
-}
-
-/** `timeoutMs` counts from the last progress of the body, and after its end from there. */
-export interface BodyRequestLimits extends RequestLimits {
-  /** Told at most every 100 ms, and when the receiver has all. */
-  readonly onProgress?: ProgressListener | undefined;
 }
 
 export interface UploadsParts {
@@ -72,7 +66,7 @@ export class Uploads implements UploadHost {
    * Ends with the answer, whether the body was read to its end or not.
    * @throws NetworkError as `Requester.request`, and IO if the source fails, INVALID_OPTION if it is none
    */
-  request(draft: BodyDraft, limits: BodyRequestLimits = {}): Promise<NetworkMessage> {
+  request(draft: BodyDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
     return this.#carry('request', draft, limits);
   }
 
@@ -80,7 +74,7 @@ export class Uploads implements UploadHost {
    * Ends when the receiver's handler has taken all of the body.
    * @throws NetworkError the same; CANCELLED if the handler does not want all of it
    */
-  event(draft: BodyDraft, limits: BodyRequestLimits = {}): Promise<void> {
+  event(draft: BodyDraft, limits: RequestLimits = {}): Promise<void> {
     return this.#carry('event', draft, limits);
   }
 
@@ -161,7 +155,7 @@ export class Uploads implements UploadHost {
     }
   }
 
-  async #carry<T>(kind: 'request' | 'event', draft: BodyDraft, limits: BodyRequestLimits): Promise<T> {
+  async #carry<T>(kind: 'request' | 'event', draft: BodyDraft, limits: RequestLimits): Promise<T> {
     const { stamp, requester } = this.#parts;
     const { timeoutMs = DEFAULT_TIMEOUT_MS, onProgress } = limits;
     const source = sourceOf(draft.body);

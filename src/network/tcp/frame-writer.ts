@@ -5,12 +5,21 @@ const LENGTH_BYTES = 4;
 /** From here on to copy a frame behind its length costs more than to hand both to the operating system. */
 const COPIED_BYTES = 4 * 1024;
 
+interface Outgoing {
+  readonly frame: Frame;
+  /** Of all of it. */
+  readonly bytes: number;
+  /** The rest of it, if it is in two parts. */
+  readonly tail: Uint8Array | undefined;
+}
+
 /** Writes one frame, its length before it, with one write. */
-export function writeFrame(socket: Socket, frame: Frame, bytes: number): void {
-  if (typeof frame !== 'string' && bytes > COPIED_BYTES) {
+export function writeFrame(socket: Socket, { frame, bytes, tail }: Outgoing): void {
+  if (typeof frame !== 'string' && (tail !== undefined || bytes > COPIED_BYTES)) {
     socket.cork();
     socket.write(lengthOf(bytes));
     socket.write(frame);
+    if (tail) socket.write(tail);
     socket.uncork();
     return;
   }

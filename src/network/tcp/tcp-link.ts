@@ -55,8 +55,8 @@ export class TcpLink implements FrameLink {
     this.#socket.on('end', () => this.#ended());
   }
 
-  writeFrame(frame: Frame, bytes: number): void {
-    writeFrame(this.#socket, frame, bytes);
+  writeFrame(frame: Frame, bytes: number, tail?: Uint8Array): void {
+    writeFrame(this.#socket, { frame, bytes, tail });
   }
 
   onceDrained(listener: () => void): void {

@@ -8,33 +8,48 @@ const MASK_BYTES = 4;
 
 interface Outgoing {
   readonly frame: Frame;
+  /** Of all of it. */
   readonly bytes: number;
+  /** The rest of it, if it is in two parts. */
+  readonly tail?: Uint8Array | undefined;
   /** The key that a client's frames must have (RFC 6455, 5.3); 0 changes nothing; undefined for a server's. */
   readonly mask: number | undefined;
 }
 
 /**
  * Writes one whole WebSocket frame (RFC 6455, 5.2) as one buffer and one write; `ws` itself takes two buffers for it.
+ * What is in two parts and needs no mask is not copied.
  */
-export function writeFrame(raw: Socket, { frame, bytes, mask }: Outgoing): void {
+export function writeFrame(raw: Socket, outgoing: Outgoing): void {
+  const { frame, bytes, tail, mask } = outgoing;
+  const isSplit = tail !== undefined && !mask;
   const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
   const head = 2 + lengthBytes + (mask === undefined ? 0 : MASK_BYTES);
   // The payload begins at a multiple of four, so that it can be masked a word at a time.
   const start = -head & 3;
-  const whole = Buffer.allocUnsafe(start + head + bytes);
   const at = start + head;
+  const whole = Buffer.allocUnsafe(isSplit ? at : at + bytes);
   whole[start] = typeof frame === 'string' ? FINAL_TEXT : FINAL_BINARY;
   whole[start + 1] = (mask === undefined ? 0 : MASKED) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127);
   if (lengthBytes === 2) whole.writeUInt16BE(bytes, start + 2);
   else if (lengthBytes === 8) whole.writeBigUInt64BE(BigInt(bytes), start + 2);
-  if (typeof frame !== 'string') whole.set(frame, at);
-  // As many bytes as characters: ASCII, for which latin1 is the quicker way to the same bytes.
-  else whole.write(frame, at, bytes === frame.length ? 'latin1' : 'utf8');
-  if (mask !== undefined) {
-    whole.writeUInt32LE(mask >>> 0, at - MASK_BYTES);
-    if (mask !== 0) applyMask(whole, at, bytes);
+  if (mask !== undefined) whole.writeUInt32LE(mask >>> 0, at - MASK_BYTES);
+  if (isSplit) {
+    raw.cork();
+    for (const part of [whole.subarray(start), frame as Uint8Array, tail]) raw.write(part);
+    raw.uncork();
+    return;
   }
+  putFrame(whole, at, outgoing);
+  if (mask) applyMask(whole, at, bytes);
   raw.write(start === 0 ? whole : whole.subarray(start));
+}
+
+function putFrame(whole: Buffer, at: number, { frame, bytes, tail }: Outgoing): void {
+  // As many bytes as characters: ASCII, for which latin1 is the quicker way to the same bytes.
+  if (typeof frame === 'string') whole.write(frame, at, bytes === frame.length ? 'latin1' : 'utf8');
+  else whole.set(frame, at);
+  if (tail) whole.set(tail, at + frame.length);
 }
 
 /** XORs `bytes` from `at` on with the four bytes before them. */

