@@ -18,6 +18,8 @@ export interface Addressee {
   readonly traffic: Traffic;
   /** It has answered. @throws NetworkError CLOSED: by a process that has the name no longer */
   answered(card: Card, address: string): Peer;
+  /** What it has answered was handed on; if it is another process than before, that is told now. */
+  became(card: Card, address: string): void;
   lost(error: NetworkError): void;
   /** A socket was ended by the node: perhaps it is gone. */
   doubted(): void;
@@ -75,6 +77,7 @@ export class Contact {
     if (answer.status === GONE) return new NetworkError('CLOSED', `${node} has ended its side`, { node });
     if (read.error) return read.byNode ? undefined : read.error;
     addressee.answered(read.card, url.text);
+    addressee.became(read.card, url.text);
     return undefined;
   }
 

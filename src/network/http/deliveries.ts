@@ -81,8 +81,8 @@ export class Deliveries implements PostOwner {
     this.#end();
     try {
       const { card, messages, peer } = this.#contact.read(answer);
-      this.#line.learn(card);
       for (const message of messages) this.#line.arrived(message, peer);
+      this.#line.learn(card);
     } catch (error) {
       const refusal = toNetworkError(error);
       // The peer has read it and taken what was right of it.

@@ -47,7 +47,7 @@ export class Directory implements RemoteHost {
     if (url === undefined) return undefined;
     remote.line?.close(new NetworkError('CLOSED', `${node} has another address now`, { node }));
     remote.line = new Line({ hub: this.hub, addressee: remote, url, tls: this.#tls });
-    if (remote.card) remote.line.learn(remote.card);
+    if (remote.card) remote.line.reads(remote.card);
     return remote.line;
   }
 

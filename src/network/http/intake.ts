@@ -49,7 +49,7 @@ export class Intake {
     const remote = directory.of(card.node);
     remote.entered(card, arrival.via);
     attendance.seen(request.socket, remote);
-    remote.line?.learn(card);
+    remote.line?.reads(card);
     remote.card = card;
     const [first] = messages;
     if (first && request.headers[REPEAT_HEADER] !== undefined && this.#recent.has(first.id)) {

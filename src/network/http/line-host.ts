@@ -5,7 +5,7 @@ import type { Card } from './card.js';
 
 /** What those who send on a line tell it. */
 export interface LineHost {
-  /** The node has said what it reads. */
+  /** What the node has answered was handed on. */
   learn(card: Card): void;
   arrived(message: NetworkMessage, peer: Peer): void;
   /** A POST has failed at the connection. */

@@ -105,6 +105,12 @@ export class Line implements LineHost {
   }
 
   learn(card: Card): void {
+    this.#contact.addressee.became(card, this.url.text);
+    this.reads(card);
+  }
+
+  /** What the node has said that it reads. */
+  reads(card: Card): void {
     // What waits is written already, and has to leave in one codec.
     this.#contact.writer.learn(card, this.#deliveries.queuedMessages > 0);
   }

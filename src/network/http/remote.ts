@@ -75,7 +75,11 @@ export class Remote extends Deadline implements Addressee {
       const text = `${this.node} answered, but as a process that is it no longer`;
       throw new NetworkError('CLOSED', text, { node: this.node, address });
     }
-    return this.#isPresent(card) ? (this.peer as Peer) : this.#connect(card, { address, listener: 'dial' }, false);
+    return this.peer ?? this.#connect(card, { address, listener: 'dial' }, false);
+  }
+
+  became(card: Card, address: string): void {
+    if (this.peer && this.peer.instance !== card.instance) this.#connect(card, { address, listener: 'dial' }, false);
   }
 
   /** Whether it is there is no longer sure: its sockets are gone. */

@@ -114,8 +114,8 @@ export class Requests implements PostOwner {
     const isLatest = this.#end(request);
     try {
       const arrived = this.#contact.read(answer);
-      this.#line.learn(arrived.card);
       this.#take(request, arrived, isLatest);
+      this.#line.learn(arrived.card);
     } catch (error) {
       if (isLatest) this.#undelivered(request, toNetworkError(error));
     }

@@ -114,16 +114,19 @@ export class HttpServer {
     server.on('request', (request, response) => entrance.enter(request, response));
     server.on('checkContinue', (request, response) => entrance.enter(request, response, true));
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.#clientError(error, socket));
-    if (tls === undefined) return;
-    // Also of clients whose certificate is not believed, of whom Node tells nobody.
-    const secured = new WeakSet<object>();
-    server.on(
-      'secureConnection',
-      (socket: { readonly _parent?: object }) => socket._parent && secured.add(socket._parent),
-    );
-    server.on('connection', (socket: Socket) => {
+    if (tls) this.#countHandshakes();
+  }
+
+  /** Also those of clients whose certificate is not believed, of whom Node tells nobody. */
+  #countHandshakes(): void {
+    const { counters } = this.#parts.hub;
+    const waiting = new Set<string>();
+    this.#server.on('secureConnection', (socket: Socket) => waiting.delete(endOf(socket)));
+    this.#server.on('connection', (socket: Socket) => {
+      const end = endOf(socket);
+      waiting.add(end);
       socket.once('close', () => {
-        if (!secured.has(socket)) counters.tlsFailures += 1;
+        if (waiting.delete(end)) counters.tlsFailures += 1;
       });
     });
   }
@@ -151,11 +154,12 @@ export class HttpServer {
 
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const { counters } = this.#parts.hub;
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    // Whatever else fails, TLS before all, leaves nothing that could be written to.
+    if (!socket.writable || !(slow || error.code?.startsWith('HPE_'))) {
       socket.destroy();
       return;
     }
-    const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const status = slow ? '408 Request Timeout' : error.code === 'HPE_HEADER_OVERFLOW' ? TOO_MANY : '400 Bad Request';
     counters[slow ? 'slowRequests' : 'malformed'] += 1;
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
@@ -171,5 +175,8 @@ function listenError(where: string, cause: NodeJS.ErrnoException): NetworkError 
   }
   return new NetworkError('CONNECTION_FAILED', `cannot listen on ${where}: ${cause.message}`, { cause });
 }
+
+/** Of the client, which is the same for TLS and for what it runs on. */
+const endOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 function ignore(): void {}
