@@ -6,7 +6,7 @@ import { payloadOf } from '../../src/message/raw-payload.js';
 import { NetworkClient, type NetworkClientOptions } from '../../src/network/tcp/client.js';
 import { NetworkServer, type NetworkServerOptions } from '../../src/network/tcp/server.js';
 import { assertNothingLeft } from '../leaks.js';
-import { until } from './tcp-nodes.js';
+import { TcpNodes, until } from './tcp-nodes.js';
 
 assertNothingLeft();
 
@@ -104,6 +104,30 @@ test('a request finds the leader by the hint of one that does not lead, and the 
   assert.deepEqual(cluster.asked, ['a', 'c', 'c']);
 });
 
+test('a hint is followed without asking anybody else', async () => {
+  await using cluster = await three();
+  cluster.leader = 'c';
+  cluster.tells = false;
+  await using client = await cluster.client();
+  await client.request({ type: 'echo' });
+  assert.deepEqual(cluster.asked, ['a', 'c']);
+  assert.equal(cluster.servers.get('b')?.metrics().connected, 0);
+});
+
+test('a server that swallows everything does not hold up the search', async () => {
+  await using nodes = new TcpNodes();
+  await using cluster = await three();
+  cluster.leader = 'c';
+  cluster.hints = false;
+  cluster.addresses.set('hole', `127.0.0.1:${await nodes.server(() => {})}`);
+  await using client = await cluster.client();
+  const given: string[] = [];
+  client.network.onPeer(({ type }) => given.push(type));
+  await client.request({ type: 'echo' });
+  assert.equal(given.includes('unreachable'), false);
+  assert.equal(client.metrics().queuedMessages, 1);
+});
+
 test('without a hint the others are asked; one search serves many requests', async () => {
   await using cluster = await three();
   cluster.leader = 'c';
@@ -189,6 +213,7 @@ test('what may have been done is not sent again: its caller is told', async () =
   const gone = cluster.kill('a');
   assert.equal(await codeOf(asked), 'CLOSED');
   assert.deepEqual(cluster.asked, ['a']);
+  assert.equal(client.leader, undefined);
   await gone;
 });
 

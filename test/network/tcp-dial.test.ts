@@ -102,7 +102,7 @@ test('what waits for a dial is bounded in number, in bytes, and for all nodes to
   await using nodes = new TcpNodes();
   const port = await nodes.server(() => {});
   const limits = { maxPendingMessages: 3, maxPendingBytes: 1000, maxAllPendingBytes: 1500 };
-  const a = await nodes.node('a', { limits });
+  const a = await nodes.node('a', { limits, dialTimeoutMs: 100 });
   for (const name of ['b', 'c', 'd', 'e']) nodes.addresses.set(name, `127.0.0.1:${port}`);
   const payload = 'x'.repeat(500);
   assert.deepEqual(
@@ -115,6 +115,9 @@ test('what waits for a dial is bounded in number, in bytes, and for all nodes to
   const { queuedMessages, queuedBytes } = a.network.metrics();
   assert.equal(queuedMessages, 5);
   assert.ok(queuedBytes > 1000 && queuedBytes <= 1500, `${queuedBytes} bytes`);
+  await until(() => a.seen('unreachable').length === 3, 'the dials to be given up');
+  assert.deepEqual([a.network.metrics().queuedMessages, a.network.metrics().queuedBytes], [0, 0]);
+  assert.equal(a.counters().undelivered, 5);
 });
 
 test('a node that swallows everything delays no other', async () => {

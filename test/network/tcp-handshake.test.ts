@@ -117,6 +117,25 @@ test('who says nothing, or half a hello, is gone in time; silence makes room for
   await Promise.all(crowd.map((socket) => closed(socket.resume())));
 });
 
+test('who has begun to speak keeps its place, and a newcomer is turned away', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b', { limits: { maxUnauthenticated: 1 } });
+  const first = await nodes.stranger('first', b.port);
+  const hello = first.frame({
+    kind: 'control',
+    type: 'hello',
+    payload: { role: 'collaborator', instance: 'i', version: '1' },
+  });
+  first.socket.write(hello.subarray(0, 20));
+  // Both ends are in this process: after some turns of its loop the other one has read it.
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  const second = await nodes.socket(b.port);
+  await closed(second.resume());
+  first.socket.write(hello.subarray(20));
+  await until(() => first.messages.some(({ type }) => type === 'welcome'), 'the welcome');
+  assert.deepEqual([b.counters().unauthenticatedRefused, b.counters().unauthenticatedReplaced], [1, 0]);
+});
+
 test('a dialler that speaks TLS to a plaintext port is gone at its first bytes', async () => {
   await using nodes = new TcpNodes();
   const b = await nodes.node('b');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
+import { Endpoint } from '../../src/network/endpoint.js';
 import { assertNothingLeft } from '../leaks.js';
 import { closed, type TcpNode, TcpNodes, until } from './tcp-nodes.js';
 
@@ -68,6 +69,21 @@ test('with two connections the end of one is no end of the peer; of the one that
   assert.deepEqual(historyOf(b), ['connected', 'interrupted', 'disconnected']);
 });
 
+test('requests that went over the connection that has ended do not wait for their time to be over', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b');
+  const endpoint = new Endpoint({ network: b.network });
+  const first = await nodes.member('x', b.port);
+  const asked = endpoint.request({ type: 'ask', to: 'x' }, { timeoutMs: 60_000 });
+  const pinged = b.network.ping('x', { timeoutMs: 60_000 });
+  const ends = Promise.all([asked, pinged].map((promise) => assert.rejects(promise, { code: 'CLOSED' })));
+  await until(() => first.messages.length === 3, 'the request and the ping');
+  await nodes.member('x', b.port);
+  await ends;
+  assert.equal(b.network.peers.size, 1);
+  await endpoint.stop();
+});
+
 test('a peer that was started again takes the place of what it was', async () => {
   await using nodes = new TcpNodes();
   const b = await nodes.node('b');
@@ -91,6 +107,39 @@ test('a second connection that the same process dials replaces its first', async
   await until(() => second.messages.length === 2, 'a message over the second');
   assert.deepEqual(historyOf(b), ['connected', 'interrupted']);
   assert.equal(b.counters().replaced, 1);
+});
+
+test('nothing more is written to a peer that has said goodbye, though its connection is still there', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b');
+  const stranger = await nodes.member('x', b.port);
+  assert.equal(b.send('x'), 'queued');
+  stranger.say({ kind: 'control', type: 'goodbye' });
+  stranger.say({ payload: 'last words' });
+  await until(() => b.received.length === 1, 'what came behind the goodbye');
+  assert.equal(b.send('x'), 'NO_ADDRESS');
+  assert.equal(b.network.peers.size, 1);
+  stranger.socket.end();
+  await until(() => b.seen('disconnected').length === 1, 'the end');
+  assert.equal(b.seen('disconnected')[0]?.left, true);
+});
+
+test('a ping is answered by the node that was asked, and by no other', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b');
+  const [asked, other] = [await nodes.member('x', b.port), await nodes.member('y', b.port)];
+  const pong = b.network.ping('x', { timeoutMs: 5000 });
+  await until(() => asked.messages.some(({ type }) => type === 'ping'), 'the ping');
+  const re = asked.messages.find(({ type }) => type === 'ping')?.id;
+  const answer = { kind: 'control', type: 'pong', to: 'b', re };
+  other.say({ ...answer, payload: { node: 'x', leader: 'y' } });
+  other.say({ payload: 'behind it' });
+  await until(() => b.received.length === 1, 'the other one to be heard');
+  asked.say({ ...answer, payload: { node: 'x', leader: 'No Name!' } });
+  assert.deepEqual({ ...(await pong), rttMs: 0 }, { node: 'x', rttMs: 0, leader: undefined });
+  asked.say(answer);
+  asked.say({ kind: 'control', type: 'ping' });
+  await until(() => asked.messages.some(({ type }) => type === 'pong'), 'a pong');
 });
 
 test('a connection that fails is made anew when there is something to send', async () => {
