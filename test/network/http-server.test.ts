@@ -300,3 +300,38 @@ test('a peer that answers nonsense ends its requests, each with the reason', asy
   assert.equal(await a.ask('b', 'still well'), 'still well');
   assert.ok(b);
 });
+
+test('large bodies are read within a bound of all together', async () => {
+  await using nodes = new HttpNodes();
+  const b = await nodes.node('b', { limits: { maxReadingBytes: 500_000, maxHeldBytes: 500_000 } });
+  const [head] = postOf('', { ...CARD, 'content-length': '300000' }).split('\r\n\r\n');
+  const first = await nodes.raw(b.port, `${head}\r\n\r\n`);
+  const chunked = postOf('', { ...CARD, 'transfer-encoding': 'chunked' }).replace(/content-length: 0\r\n/, '');
+  const second = await nodes.raw(b.port, `${chunked}${(200_000).toString(16)}\r\n${'x'.repeat(200_000)}\r\n`);
+  assert.deepEqual(await answered(second), { status: 503, code: 'OVERLOADED' });
+  const third = await nodes.raw(b.port, `${head}\r\n\r\n`);
+  assert.deepEqual(await answered(third), { status: 503, code: 'OVERLOADED' });
+  assert.equal(b.network.counters.readingFull, 2);
+  first.socket.destroy();
+  await until(() => first.closed, 'the end of the first');
+  const payload = 'x'.repeat(300_000);
+  b.answers(() => new Promise(() => {}));
+  const ask = () => postOf(messageOf('a', { kind: 'request', ttl: 60_000, payload }), CARD);
+  await nodes.raw(b.port, ask());
+  await until(() => b.network.metrics().messagesIn === 1, 'a large request');
+  assert.deepEqual(await answered(await nodes.raw(b.port, ask())), { status: 503, code: 'OVERLOADED' });
+  assert.equal(b.network.counters.heldFull, 1);
+});
+
+test('who pipelines requests without waiting for their authentication loses the socket', async () => {
+  await using nodes = new HttpNodes();
+  let asked = 0;
+  const authenticate = () => {
+    asked += 1;
+    return new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 300));
+  };
+  const b = await nodes.node('b', { listen: { port: 0, authenticate } });
+  const raw = await nodes.raw(b.port, GOOD().repeat(1000));
+  await until(() => raw.closed, 'the end of the socket');
+  assert.ok(asked <= 400, `${asked} authentications`);
+});

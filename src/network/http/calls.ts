@@ -55,7 +55,8 @@ export class Calls {
     remote.traffic.messagesIn += 1;
     remote.traffic.bytesIn += body.length;
     const message = stamp.make({ kind: 'request', type, from: caller, to: self, ttl, payload });
-    held.hold({ message, remote, peer, response, writer: new PayloadAnswer(hub, replies, headers) });
+    const writer = new PayloadAnswer(hub, replies, headers);
+    held.hold({ message, remote, peer, response, writer, bytes: body.length });
     hub.deliver(message, peer);
   }
 

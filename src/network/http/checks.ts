@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/names.js';
 import { shownValue } from '../../message/guard.js';
 import { isOwnHost } from './base-url.js';
 import { declaredBytes } from './body.js';
@@ -76,6 +77,11 @@ export function lengthRefusal(request: IncomingMessage, maxBytes: number): Refus
 export const tooLarge = (bytes: string, maxBytes: number): Refusal => ({
   counter: 'bodiesTooLarge',
   error: new NetworkError('TOO_LARGE', `a body of ${bytes} bytes; the limit is ${maxBytes}`),
+});
+
+export const tooMuch = (node: NodeId): Refusal => ({
+  counter: 'readingFull',
+  error: new NetworkError('OVERLOADED', `${node} reads as many large bodies as it may`),
 });
 
 export const identityRefusal = (text: string): Refusal => ({

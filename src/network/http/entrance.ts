@@ -3,7 +3,7 @@ import { isPromise } from '../../base/deferred.js';
 import { messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
 import { NODE_NAME, type NodeId } from '../../base/names.js';
 import { shownValue } from '../../message/guard.js';
-import { discardBody, readBody } from './body.js';
+import { Bodies, discardBody } from './body.js';
 import { CALL_TYPES, type Calls } from './calls.js';
 import { CARD_HEADER, type Card } from './card.js';
 import {
@@ -16,6 +16,7 @@ import {
   pathRefusal,
   type Refusal,
   tooLarge,
+  tooMuch,
 } from './checks.js';
 import type { Hub } from './hub.js';
 import { addressOf, Identities, type Names } from './identity.js';
@@ -52,12 +53,17 @@ const CALLER_HEADER = 'netmgr-from';
 const DEFAULT_CALLER = 'http';
 /** Name of the one listener. */
 export const LISTENER = 'http';
+/** Requests of one socket that wait for their authentication. */
+const MAX_AUTHENTICATING = 16;
 const MESSAGE_TYPES = [JSON_TYPE, MSGPACK_TYPE];
 
 /** Where requests come in: what is refused costs nothing, what is not is read and handed on. */
 export class Entrance {
   readonly #parts: EntranceParts;
   readonly #identities: Identities;
+  readonly #bodies: Bodies;
+  /** Of sockets whose requests are being authenticated, how many. */
+  readonly #authenticating = new WeakMap<object, number>();
   readonly #messagesPath: string;
   readonly #callPath: string;
   /** Everybody is believed, and nobody else may reach this node. */
@@ -66,7 +72,9 @@ export class Entrance {
   constructor(parts: EntranceParts) {
     const { hub, listen } = parts;
     const { tls, plaintext } = hub.options;
+    const { maxFrameBytes, maxReadingBytes } = hub.limits;
     this.#parts = parts;
+    this.#bodies = new Bodies(maxFrameBytes, maxReadingBytes);
     this.#identities = new Identities(listen.authenticate);
     this.#messagesPath = `${listen.prefix}${MESSAGES_PATH}`;
     this.#callPath = `${listen.prefix}${CALL_PATH}`;
@@ -103,10 +111,23 @@ export class Entrance {
     };
     try {
       const names = this.#identities.of(request);
-      if (isPromise(names)) names.then(then).catch(failed);
+      if (isPromise(names)) this.#await(visit, names, then).catch(failed);
       else then(names);
     } catch (error) {
       failed(error);
+    }
+  }
+
+  async #await({ request }: Visit, names: Promise<Names>, then: (names: Names) => void): Promise<void> {
+    const { socket } = request;
+    const count = (this.#authenticating.get(socket) ?? 0) + 1;
+    this.#authenticating.set(socket, count);
+    // Of one that pipelines them without an end.
+    if (count > MAX_AUTHENTICATING) socket.destroy();
+    try {
+      then(await names);
+    } finally {
+      this.#authenticating.set(socket, (this.#authenticating.get(socket) ?? 1) - 1);
     }
   }
 
@@ -187,9 +208,10 @@ export class Entrance {
     const { request, response, expects } = visit;
     const { maxFrameBytes } = this.#parts.hub.limits;
     if (expects) response.writeContinue();
-    readBody(request, maxFrameBytes, {
+    this.#bodies.read(request, {
       complete: (body) => this.#take(visit, body, reader),
       tooLarge: () => this.#refuse(visit, tooLarge(`more than ${maxFrameBytes}`, maxFrameBytes)),
+      tooMuch: () => this.#refuse(visit, tooMuch(this.#parts.hub.wiring.self)),
     });
   }
 

@@ -25,6 +25,8 @@ export interface HeldParts {
   readonly peer: Peer;
   readonly response: ServerResponse;
   readonly writer: AnswerWriter;
+  /** Of the body. */
+  readonly bytes: number;
 }
 
 /** A request whose POST waits for the answer. */
@@ -51,6 +53,7 @@ export class HeldRequests {
   readonly #replies: Replies;
   readonly #byNode = new Map<NodeId, IdMap<Held>>();
   #size = 0;
+  #bytes = 0;
 
   constructor(hub: Hub, replies: Replies) {
     this.#hub = hub;
@@ -65,10 +68,9 @@ export class HeldRequests {
   hold(parts: HeldParts): void {
     const { limits, counters, wiring, wheel } = this.#hub;
     const { remote, message, response } = parts;
-    if (this.#size >= limits.maxHeld || remote.held >= limits.maxHeldPerPeer) {
+    if (this.#isFull(parts)) {
       counters.heldFull += 1;
-      const max = Math.min(limits.maxHeld, limits.maxHeldPerPeer);
-      throw new NetworkError('OVERLOADED', `${max} requests wait for their answers at ${wiring.self}, as many as may`);
+      throw new NetworkError('OVERLOADED', `as many requests wait for their answers at ${wiring.self} as may`);
     }
     // One that comes again takes the place of the first: the answer goes to the last POST of a request.
     const earlier = this.#find(remote.node, message.id);
@@ -129,6 +131,13 @@ export class HeldRequests {
     this.#hub.deliver(stamp.make({ kind: 'control', type: 'cancel', from: node, to: self, re: message.id }), peer);
   }
 
+  /** One may be there, however large. */
+  #isFull({ remote, bytes }: HeldParts): boolean {
+    const { maxHeld, maxHeldPerPeer, maxHeldBytes } = this.#hub.limits;
+    if (this.#size >= maxHeld || remote.held >= maxHeldPerPeer) return true;
+    return this.#size > 0 && this.#bytes + bytes > maxHeldBytes;
+  }
+
   #find(node: NodeId, id: string): Held | undefined {
     return this.#byNode.get(node)?.get(id);
   }
@@ -147,6 +156,7 @@ export class HeldRequests {
     }
     requests.add(held);
     this.#size += 1;
+    this.#bytes += held.parts.bytes;
     remote.held += 1;
   }
 
@@ -157,6 +167,7 @@ export class HeldRequests {
     if (requests?.size === 0) this.#byNode.delete(remote.node);
     this.#hub.wheel.remove(held);
     this.#size -= 1;
+    this.#bytes -= held.parts.bytes;
     remote.held -= 1;
     this.#hub.progressed();
   }

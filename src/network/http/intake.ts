@@ -80,14 +80,14 @@ export class Intake {
   }
 
   /** @throws NetworkError INVALID_MESSAGE, OVERLOADED */
-  #hold({ request, response, card, codec }: Arrival, remote: Remote, message: NetworkMessage): void {
+  #hold({ request, response, card, codec, body }: Arrival, remote: Remote, message: NetworkMessage): void {
     const { hub, held, replies } = this.#parts;
     const { peer } = remote;
     if (peer === undefined) return;
     if (message.from !== remote.node) throw this.#spoofed(remote, message);
     const gzip = hub.options.compression && takesGzip(request.headers['accept-encoding']);
     const writer = new FrameAnswer({ hub, replies, remote, codec, gzip, maxBytes: card.maxFrameBytes });
-    held.hold({ message, remote, peer, response, writer });
+    held.hold({ message, remote, peer, response, writer, bytes: body.length });
     hub.deliver(message, peer);
   }
 

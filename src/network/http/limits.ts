@@ -22,6 +22,10 @@ export interface HttpLimits extends DecodeLimits {
   readonly maxHeld: number;
   /** The same, of one node. @default 1000 */
   readonly maxHeldPerPeer: number;
+  /** Bytes of their bodies. @default 64 MiB */
+  readonly maxHeldBytes: number;
+  /** Bytes of large bodies, of more than 64 KiB, that are being read. @default 64 MiB */
+  readonly maxReadingBytes: number;
   /** How long a request is waited for that does not say. @default 5000 */
   readonly requestTimeoutMs: number;
   /** An answer that the peer does not read for so long costs it the socket. @default 10,000 */
@@ -66,6 +70,8 @@ const DEFAULT_LIMITS: Omit<HttpLimits, 'maxConnections' | 'connectTimeoutMs'> = 
   keepAliveMs: 10_000,
   maxHeld: 10_000,
   maxHeldPerPeer: 1_000,
+  maxHeldBytes: 64 * 1024 * 1024,
+  maxReadingBytes: 64 * 1024 * 1024,
   requestTimeoutMs: 5_000,
   stallMs: 10_000,
   maxPeers: 10_000,
