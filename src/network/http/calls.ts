@@ -72,7 +72,7 @@ export class Calls {
       return readJsonValue(bytes, limits);
     } catch (error) {
       const { code, message } = error as NetworkError;
-      throw new NetworkError(code === 'TOO_LARGE' ? code : 'INVALID_PAYLOAD', `the body is not JSON: ${message}`);
+      throw new NetworkError(code === 'TOO_LARGE' ? code : 'INVALID_PAYLOAD', `the body: ${message}`);
     }
   }
 }
