@@ -75,7 +75,7 @@ test('a process that is stopped in its tracks is dropped, and delays no other', 
   await using processes = new Processes();
   const frozen = await processes.start('b');
   await processes.start('c');
-  const limits = { stallMs: 1500, sweepMs: 50, ackDelayMs: 100 };
+  const limits = { stallMs: 800, sweepMs: 50, ackDelayMs: 100 };
   const network = new TcpNetwork({ self: 'a' }, { addresses: processes.addresses, limits });
   const endpoint = new Endpoint({ network });
   await endpoint.start();
@@ -97,9 +97,9 @@ test('a process that is stopped in its tracks is dropped, and delays no other', 
   await endpoint.stop();
 });
 
-test('a thousand nodes that come at once, one in three with nonsense, leave nothing behind', async () => {
+test('six hundred nodes that come at once, one in three with nonsense, leave nothing behind', async () => {
   await using nodes = new TcpNodes();
-  const count = 999;
+  const count = 600;
   const limits = { maxConnectionsPerAddress: 2000, maxUnauthenticated: 2000, maxUnauthenticatedPerAddress: 2000 };
   const b = await nodes.node('b', { limits });
   const strangers: TcpStranger[] = [];
