@@ -64,7 +64,7 @@ const CODES: Readonly<Record<ErrorCode, CodeRule>> = {
   NO_ADDRESS: final('none', 'no address is known for the node'),
   PARTITIONED: again('none', 'a partition between the two nodes lets nothing pass'),
   NODE_FAILED: again('none', 'the node has failed and is cut off'),
-  SEND_FAILED: again('maybe', 'the message could not be handed to the connection'),
+  SEND_FAILED: again('none', 'the message could not be handed to the connection as a whole'),
   RECEIVE_FAILED: again('maybe', 'the connection failed while the answer was being read'),
   BACKPRESSURE: again('none', 'the peer reads more slowly than we write; its queue is full'),
   SLOW_PEER: again('maybe', 'the peer stopped reading and was dropped'),

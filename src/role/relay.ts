@@ -13,6 +13,8 @@ import type { Balancer } from './balancer.js';
 const MAX_OFFERS = 3;
 /** The node did not begin to handle the request, so another one may be asked without doing anything twice. */
 const NOT_STARTED: ReadonlySet<ErrorCode> = new Set([
+  'CONNECTION_FAILED',
+  'SEND_FAILED',
   'UNREACHABLE',
   'NO_ADDRESS',
   'PARTITIONED',

@@ -170,7 +170,7 @@ async function explained(
     const { nodes } = await operator.status();
     if (!nodes.some((node) => node.handlers.includes(failure.type))) return nobodyHandles(failure.type, nodes);
   }
-  if (error.code === 'CLOSED' || error.code === 'SEND_FAILED') {
+  if (error.code === 'CLOSED') {
     return new CommandError(error.code, error.message, {
       exitCode: error.node === operator.peer ? EXIT.unreachable : EXIT.partial,
       cause: error,

@@ -57,7 +57,7 @@ function read(question: Question): Answered {
   const codec = codecOf(answer.headers['content-type']);
   const coding = answer.headers['content-encoding'];
   if (codec === undefined || !isKnownCoding(coding)) {
-    throw new Error(`it is ${answer.headers['content-type']} ${coding ?? ''}`.trim());
+    throw new Error(`it is ${answer.headers['content-type'] ?? 'of no content type'} ${coding ?? ''}`.trim());
   }
   const { messages, invalid } = codec.decode(expanded(answer.body, coding, limits.maxFrameBytes), limits);
   const [first] = invalid;

@@ -5,8 +5,10 @@ import type { NodeId } from '../../base/names.js';
 export interface Progress {
   readonly node: NodeId;
   readonly address: string;
-  /** There was a connection, so that the peer may have read it. */
+  /** There was a connection, so that the peer may have read something of it. */
   readonly sent: boolean;
+  /** The last byte of it was handed to the operating system; before that the peer cannot have the whole of it. */
+  readonly handed: boolean;
   /** The answer had begun. */
   readonly answering: boolean;
   /** It was made twice, and there was a connection the first time. */
@@ -20,7 +22,7 @@ const UNPROVED_HERE = /^ERR_SSL_(TLSV1|TLSV13|SSLV3)_ALERT_/;
 
 /** What a POST failed with. */
 export function postError(error: Error & { readonly code?: string }, progress: Progress): NetworkError {
-  const { node, address, sent, answering, repeated } = progress;
+  const { node, address, sent, handed, answering, repeated } = progress;
   const reason = error.code ?? messageOf(error);
   const failed = (code: ErrorCode, text: string, hint?: string): NetworkError =>
     new NetworkError(code, text, { cause: error, node, address, hint });
@@ -28,6 +30,12 @@ export function postError(error: Error & { readonly code?: string }, progress: P
     return failed('NOT_ALLOWED', `${address} does not accept the certificate of this node (${reason})`);
   }
   if (answering) return failed('RECEIVE_FAILED', `the answer of ${node} (${address}) broke off: ${reason}`);
+  if (sent && !handed && !repeated) {
+    return failed(
+      'SEND_FAILED',
+      `the connection to ${node} (${address}) ended while the request was being sent: ${reason}`,
+    );
+  }
   if (sent || repeated) {
     return failed('CLOSED', `the connection to ${node} (${address}) ended before its answer: ${reason}`);
   }
@@ -39,4 +47,10 @@ export function postError(error: Error & { readonly code?: string }, progress: P
     return failed('CLUSTER_MISMATCH', `${address} does not prove that it is ${node} (${reason})`, 'Check the address.');
   }
   return failed('CONNECTION_FAILED', `${address}, the address of ${node}, cannot be reached: ${reason}`);
+}
+
+/** What a POST failed with that could not even be begun. */
+export function unsent(thrown: unknown, { node, address }: Pick<Progress, 'node' | 'address'>): NetworkError {
+  const text = `the request to ${node} (${address}) could not be sent: ${messageOf(thrown)}`;
+  return new NetworkError('SEND_FAILED', text, { cause: thrown, node, address });
 }

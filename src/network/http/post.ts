@@ -7,12 +7,12 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Deadline } from '../../base/deadline-wheel.js';
-import { NetworkError, NetworkTimeoutError, toNetworkError } from '../../base/errors.js';
+import { NetworkError, NetworkTimeoutError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { BaseUrl } from './base-url.js';
 import { REPEAT_HEADER } from './card.js';
 import type { Connector } from './connector.js';
-import { postError } from './failure.js';
+import { postError, unsent } from './failure.js';
 
 /** Where what is for one node goes. */
 export interface PostTarget {
@@ -86,12 +86,14 @@ export class Post extends Deadline {
     try {
       this.#send(sending);
     } catch (error) {
-      this.failSoon(toNetworkError(error, 'SEND_FAILED'));
+      this.failUnsent(error);
     }
   }
 
-  /** Ends it with an error, after this call. */
-  failSoon(error: NetworkError): void {
+  /** Ends it, after this call: it could not be written. */
+  failUnsent(thrown: unknown): void {
+    const { node, url } = this.#target;
+    const error = unsent(thrown, { node, address: url.text });
     process.nextTick(() => this.fail(error));
   }
 
@@ -146,7 +148,8 @@ export class Post extends Deadline {
     if (this.#settled || request !== this.#request || this.#repeat(request, error)) return;
     const { node, url, connector } = this.#target;
     const sent = connector.wasReady(request.socket);
-    const progress = { node, address: url.text, sent, answering: this.#answering, repeated: this.#repeated };
+    const handed = request.writableFinished;
+    const progress = { node, address: url.text, sent, handed, answering: this.#answering, repeated: this.#repeated };
     this.fail(postError(error, progress));
   }
 

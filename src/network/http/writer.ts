@@ -1,4 +1,3 @@
-import { toNetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Codec } from '../../message/codec.js';
 import { jsonCodec } from '../../message/json-codec.js';
@@ -67,7 +66,7 @@ export class Writer {
       const own = authorization === undefined ? [] : ['Authorization', authorization];
       post.begin({ ...sending, headers: [...this.#common, ...own, ...sending.headers] });
     } catch (error) {
-      post.failSoon(toNetworkError(error, 'SEND_FAILED'));
+      post.failUnsent(error);
     }
   }
 }

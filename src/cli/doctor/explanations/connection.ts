@@ -42,12 +42,18 @@ export const CONNECTION: Readonly<Record<ConnectionCode, Explanation>> = {
     next: ['`recoverNode`, or `calm`, brings it back'],
   },
   SEND_FAILED: {
-    example: 'the connection to b broke while the request was being sent',
-    causes: ['the connection broke in the moment of sending', 'the other process ended, or was killed'],
-    next: ['try again', "if it stays so: the other node's log says whether it is up, and why it ends"],
+    example: 'the connection to b (http://127.0.0.1:8001) ended while the request was being sent: ECONNRESET',
+    causes: [
+      'the other process ended, or was killed, before it had read all of the message',
+      'a proxy in between that takes no bodies of this size',
+    ],
+    next: [
+      'send it again: nothing was done',
+      "if it stays so: the other node's log says whether it is up, and why it ends",
+    ],
   },
   RECEIVE_FAILED: {
-    example: 'the answer of b broke off',
+    example: 'the answer of b (http://127.0.0.1:8001) broke off: ECONNRESET',
     causes: ['the connection broke while an answer was arriving', 'a proxy in between cut the answer short'],
     next: ["the message names the peer; its log, and the proxy's, say more"],
   },
