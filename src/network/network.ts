@@ -107,7 +107,7 @@ export type SendOutcome =
 
 export type PeerEvent =
   | { readonly type: 'connected'; readonly peer: Peer }
-  /** `left`: it said goodbye. Otherwise the connection ended without one. */
+  /** `left`: it said goodbye, or this node did as nothing was under way. Otherwise the connection ended without one. */
   | { readonly type: 'disconnected'; readonly peer: Peer; readonly left: boolean; readonly error: NetworkError }
   /** A dial failed; the next follows in `retryInMs`. */
   | {

@@ -75,7 +75,7 @@ test('a process that is stopped in its tracks is dropped, and delays no other', 
   await using processes = new Processes();
   const frozen = await processes.start('b');
   await processes.start('c');
-  const limits = { stallMs: 800, sweepMs: 50, ackDelayMs: 100 };
+  const limits = { stallMs: 2000, sweepMs: 50, ackDelayMs: 100 };
   const network = new TcpNetwork({ self: 'a' }, { addresses: processes.addresses, limits });
   const endpoint = new Endpoint({ network });
   await endpoint.start();
