@@ -5,4 +5,3 @@ import { httpSubject } from './http-subject.js';
 assertNothingLeft();
 
 conforms(httpSubject('http, json', { codec: 'json' }));
-conforms(httpSubject('http, binary, compressed', { compression: true }), { through: 'bare' });

@@ -4,6 +4,5 @@ import { tcpSubject } from './tcp-subject.js';
 
 assertNothingLeft();
 
-conforms(tcpSubject('json'));
-conforms(tcpSubject('msgpack'), { through: 'bare' });
-conforms(tcpSubject('msgpack+deflate', 'msgpack'), { through: 'bare' });
+conforms(tcpSubject('tcp, json', { codecs: ['json'] }));
+conforms(tcpSubject('tcp, msgpack, TLS', { codecs: ['msgpack'], tls: true }), { through: 'bare' });

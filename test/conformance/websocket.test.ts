@@ -1,7 +1,9 @@
 import { assertNothingLeft } from '../leaks.js';
 import { conforms } from './conforms.js';
-import { webSocketJson } from './websocket-subject.js';
+import { webSocketJson, webSocketTls, webSocketUnix } from './websocket-subject.js';
 
 assertNothingLeft();
 
 conforms(webSocketJson());
+conforms(webSocketUnix(), { through: 'bare' });
+conforms(webSocketTls(), { through: 'bare' });

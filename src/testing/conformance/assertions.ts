@@ -60,7 +60,12 @@ function difference(seen: readonly unknown[], expected: readonly unknown[]): str
   return `${seen.length} of ${expected.length}, and at place ${at} ${shown(seen[at])} instead of ${shown(expected[at])}`;
 }
 
-export const shown = (value: unknown): string =>
-  typeof value === 'string'
-    ? value
-    : inspect(value, { depth: 4, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: SHORT, maxStringLength: 200 });
+export const shown = (value: unknown): string => (typeof value === 'string' ? value : inspect(value, SHOWN));
+
+const SHOWN = {
+  depth: 4,
+  compact: true,
+  breakLength: Number.POSITIVE_INFINITY,
+  maxArrayLength: SHORT,
+  maxStringLength: 200,
+} as const;
