@@ -23,12 +23,12 @@ export class Directory implements RemoteHost {
     return this.#remotes.get(node);
   }
 
-  /** @throws NetworkError OVERLOADED */
+  /** @throws NetworkError OVERLOADED; never for those who have an address, whose number is the book's */
   of(node: NodeId): Remote {
     const known = this.#remotes.get(node);
     if (known) return known;
     const { limits, counters } = this.hub;
-    if (this.#remotes.size >= limits.maxPeers) {
+    if (this.#remotes.size >= limits.maxPeers && !this.hasAddress(node)) {
       counters.peersFull += 1;
       throw new NetworkError('OVERLOADED', `${limits.maxPeers} nodes and callers are known here, as many as may be`);
     }
@@ -37,7 +37,7 @@ export class Directory implements RemoteHost {
     return remote;
   }
 
-  /** The way to a node by its address now; undefined if it has none. @throws NetworkError OVERLOADED */
+  /** The way to a node by its address now; undefined if it has none. */
   lineTo(node: NodeId): Line | undefined {
     const address = this.hub.options.addresses.get(node);
     if (address === undefined || node === this.hub.wiring.self) return undefined;

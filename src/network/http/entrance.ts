@@ -188,6 +188,8 @@ export class Entrance {
       return { counter: 'httpRefused', error: toNetworkError(error) };
     }
     if (names !== 'anybody' && !names.has(card.node)) return notTheirName(card.node, names);
+    // Nothing proves that it has another one.
+    if (card.role !== 'collaborator') return notTheirRole(card);
     if (card.to !== self) {
       const error = new NetworkError('UNREACHABLE', `this is ${self}, not ${card.to ?? 'a node without a name'}`);
       return { counter: 'misdirected', status: 421, error };
@@ -247,6 +249,11 @@ export class Entrance {
 
 function notTheirName(node: NodeId, names: ReadonlySet<NodeId>): Refusal {
   const text = `${node} is not the name of whoever has made this request: that is ${[...names].join(' or ')}`;
+  return { counter: 'unauthenticated', error: new NetworkError('NOT_ALLOWED', text) };
+}
+
+function notTheirRole({ node, role }: Card): Refusal {
+  const text = `${node} comes as ${role}, which is not granted here, only collaborator`;
   return { counter: 'unauthenticated', error: new NetworkError('NOT_ALLOWED', text) };
 }
 
