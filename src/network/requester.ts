@@ -5,7 +5,8 @@ import { ANYONE, type NodeId } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import type { Stamp } from '../message/stamp.js';
-import type { Network, SendOutcome } from './network.js';
+import type { Network } from './network.js';
+import { type Refused, refusalOf } from './refusal.js';
 import type { RequestTimer } from './request-timer.js';
 import type { Body, ProgressListener } from './streams/body.js';
 import { type Attendant, type Loss, type Read, Waiting, type WaitingHost } from './waiting.js';
@@ -137,7 +138,7 @@ export class Requester implements WaitingHost {
       // An answer never comes inside a call of `send`, so nothing is lost by waiting only afterwards.
       const outcome = this.#network.send(message);
       if (outcome !== 'queued') {
-        reject(refusal(outcome, message, this.#network));
+        reject(refusalOf(outcome, this.#refused(message)));
         return;
       }
       const peer = this.#peerOf(message.to);
@@ -211,6 +212,11 @@ export class Requester implements WaitingHost {
     waiting.reject(cancelled(waiting.message, signal));
   }
 
+  #refused({ type, to }: NetworkMessage): Refused {
+    const { self, upstream } = this.#network;
+    return { self, type, to, target: to === undefined || to === ANYONE ? (upstream ?? 'the leader') : to };
+  }
+
   /** The connection that a message to `to` leaves through. */
   #peerOf(to: NodeId | undefined): NodeId | undefined {
     return to !== undefined && this.#network.peers.has(to) ? to : (this.#network.upstream ?? to);
@@ -225,26 +231,3 @@ export const nameOf = (to: NodeId | undefined): string => (to === ANYONE ? 'anyb
 function cancelled(message: NetworkMessage, signal: AbortSignal): NetworkError {
   return new NetworkError('CANCELLED', `the caller gave up on '${message.type}'`, { cause: signal.reason });
 }
-
-function refusal(
-  outcome: Exclude<SendOutcome, 'queued'>,
-  message: NetworkMessage,
-  { self, upstream }: Pick<Network, 'self' | 'upstream'>,
-): NetworkError {
-  const target = message.to === undefined || message.to === ANYONE ? (upstream ?? 'the leader') : message.to;
-  const texts: Record<typeof outcome, string> = {
-    UNREACHABLE: `${target} is not connected`,
-    BACKPRESSURE: `the queue to ${target} is full; it reads more slowly than we write`,
-    TOO_LARGE: `the message '${message.type}' is larger than ${target} accepts in one frame`,
-    NO_ADDRESS: `no address is known for ${target}: ${self} has no entry for it`,
-    STOPPED: `${self} is not running: it was stopped, or its start was not waited for`,
-    PARTITIONED: `there is a partition between ${self} and ${target}`,
-    NODE_FAILED: `${target} has failed, or ${self} has`,
-  };
-  return new NetworkError(outcome, texts[outcome], { node: message.to, hint: HINTS[outcome] });
-}
-
-const HINTS: { readonly [outcome in SendOutcome]?: string } = {
-  TOO_LARGE: 'The limit is its maxFrameBytes, 1 MiB by default: send a path or an address of what is larger.',
-  NO_ADDRESS: 'Add it to the addresses of the network.',
-};

@@ -15,7 +15,7 @@ export interface ShutDownParts {
 /** Resolves when nothing is open any more. @param graceMs for what is under way */
 export async function shutDown(parts: ShutDownParts, graceMs: number): Promise<void> {
   const { hub, directory, held } = parts;
-  const reason = new NetworkError('STOPPED', 'this node was stopped');
+  const reason = new NetworkError('STOPPED', `${hub.wiring.self} was stopped`);
   hub.stopping = true;
   await quiet(parts, () => held.size === 0 && linesIdle(directory), graceMs);
   held.fail(new NetworkError('CLOSED', `${hub.wiring.self} was stopped before it was done`));

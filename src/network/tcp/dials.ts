@@ -8,6 +8,7 @@ import type { Attempt, AttemptEnd } from '../framed/attempt.js';
 import type { Connection } from '../framed/connection.js';
 import type { Greeting } from '../framed/greeter.js';
 import type { PeerEvent, SendOutcome } from '../network.js';
+import { refusalOf } from '../refusal.js';
 import type { TcpCounters } from './counters.js';
 import { Dial, dialFailure } from './dial.js';
 import { type Location, locationOf } from './options.js';
@@ -112,7 +113,7 @@ export class Dials {
   }
 
   #post(pending: PendingMessage, node: NodeId): NetworkError | undefined {
-    const { codec, limits, connectionFor } = this.#parts;
+    const { self, codec, limits, connectionFor } = this.#parts;
     const { message, encoded } = pending;
     const connection = connectionFor(message, node);
     if (connection === undefined) return new NetworkError('CLOSED', `the connection to ${node} ended`, { node });
@@ -123,7 +124,7 @@ export class Dials {
           : connection.send(again(pending, codec, limits) ?? message);
       return outcome === 'queued'
         ? undefined
-        : new NetworkError(outcome, `${node} does not take the message`, { node });
+        : refusalOf(outcome, { self, type: message.type, to: node, target: node });
     } catch (error) {
       return toNetworkError(error, 'SERIALIZATION');
     }

@@ -5,6 +5,7 @@ import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { PeerEvent, SendOutcome } from '../network.js';
+import { refusalOf } from '../refusal.js';
 
 export interface PingOptions {
   /** How long to wait for the answer, in milliseconds. @default 5000 */
@@ -48,12 +49,14 @@ export class Pings {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw cancelled(node, signal);
       if (this.#waiting.size >= MAX_WAITING) {
-        throw new NetworkError('BACKPRESSURE', `${MAX_WAITING} pings already wait for answers`, { node });
+        throw new NetworkError('BACKPRESSURE', `${self} has ${MAX_WAITING} pings that wait for answers, its limit`, {
+          node,
+        });
       }
       const message = stamp.make({ kind: 'control', type: 'ping', to: node, ttl, payload: { node: self } });
       const sentAt = clock.now();
       const outcome = send(message);
-      if (outcome !== 'queued') throw new NetworkError(outcome, `${node} cannot be asked`, { node });
+      if (outcome !== 'queued') throw refusalOf(outcome, { self, type: 'ping', to: node, target: node });
       const ended = (): void => void this.#waiting.delete(message.id);
       this.#waiting.set(message.id, new Ping(node, sentAt, { resolve, reject, clock, timeoutMs, signal, ended }));
     });
@@ -79,7 +82,7 @@ export class Pings {
   }
 
   stop(): void {
-    const error = new NetworkError('STOPPED', 'this node was stopped');
+    const error = new NetworkError('STOPPED', `${this.#parts.self} was stopped`);
     for (const ping of [...this.#waiting.values()]) ping.fail(error);
   }
 
