@@ -106,17 +106,19 @@ export class Stage {
   /** Waits until the two have each other as peers. Where nodes dial on demand, the first is given a reason to. */
   async connect(one: Station, other: Station): Promise<void> {
     const met = (): boolean => one.network.peers.has(other.name) && other.network.peers.has(one.name);
-    let pokedAt = Number.NEGATIVE_INFINITY;
-    const meet = (): boolean => {
-      if (met()) return true;
-      if (this.isMesh && this.now() - pokedAt >= POKE_MS) {
-        pokedAt = this.now();
-        one.tell(other.name, null, { type: WARM_UP });
-      }
-      return false;
-    };
     const rule = `${one.name} and ${other.name} find each other, and both are told \`connected\``;
+    const meet = this.isMesh ? this.#poking(one, other, met) : met;
     await this.until(meet, rule, () => `${one.story()}; ${other.story()}`);
+  }
+
+  /**
+   * Waits until a node has been told that another one, which was killed, is gone. Where no connection ends, it is given a
+   * reason to find out.
+   */
+  async loses(station: Station, other: Station): Promise<void> {
+    const gone = (): boolean => station.seen('disconnected').some(({ peer }) => peer.node === other.name);
+    const lost = this.has('connections') ? gone : this.#poking(station, other, gone);
+    await this.until(lost, `${station.name} is told that ${other.name} is gone`, () => station.story());
   }
 
   /** The node's successor, at the same address; not started. */
@@ -211,6 +213,19 @@ export class Stage {
       .map(({ name, clock }) => `${name}: ${clock.pending}`);
     demand(pending.length === 0, 'no timer is left when stop has resolved', pending.join(', '));
     demandEqual(this.#ground.clock?.pending ?? 0, 0, 'nothing is left on the clock when all nodes are stopped');
+  }
+
+  /** The condition; as long as it does not hold, one node sends something to the other again and again. */
+  #poking(one: Station, other: Station, condition: () => boolean): () => boolean {
+    let pokedAt = Number.NEGATIVE_INFINITY;
+    return () => {
+      if (condition()) return true;
+      if (this.now() - pokedAt >= POKE_MS) {
+        pokedAt = this.now();
+        one.tell(other.name, null, { type: WARM_UP });
+      }
+      return false;
+    };
   }
 
   async #comesTrue(condition: () => boolean): Promise<boolean> {

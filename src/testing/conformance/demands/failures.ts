@@ -106,11 +106,7 @@ export const FAILURES: readonly Demand[] = [
       for (let number = 0; number < 10; number += 1) b.tell('a', number);
       await stage.kill(a);
       stage.heal(a);
-      await stage.until(
-        () => b.seen('disconnected').length === 1,
-        'the peer of a node that was killed is told',
-        () => b.story(),
-      );
+      await stage.loses(b, a);
       const next = await stage.again(a);
       await stage.start(next);
       await stage.connect(b, next);
