@@ -115,6 +115,7 @@ describe('calls with curl', { skip: noCurl }, () => {
     await curl('echo', '-H', 'netmgr-from: shell', '-H', 'netmgr-timeout-ms: 1234');
     assert.deepEqual([last?.from, last?.ttl], ['shell', 1234]);
     assert.equal((await curl('echo', '-H', 'netmgr-from: Shell!')).status, 400);
+    assert.equal((await curl('echo', '-H', 'netmgr-from: b')).status, 409, 'the name of the node itself');
     for (const ms of ['0', 'soon', '1e12', '1.5']) {
       const { status, body } = await curl('echo', '-H', `netmgr-timeout-ms: ${ms}`);
       assert.equal(status, 400);

@@ -26,7 +26,7 @@ export interface Call {
   readonly response: ServerResponse;
   /** Who calls. */
   readonly caller: NodeId;
-  readonly via: Via;
+  via(): Via;
   readonly type: string;
   readonly body: Buffer;
 }

@@ -25,7 +25,7 @@ export const browserRefusal = (headers: IncomingHttpHeaders): Refusal | undefine
 /**
  * Where everybody on this host is believed, a name that somebody else has made to lead here could be that of a web page.
  */
-export function hostRefusal({ host }: IncomingHttpHeaders): Refusal | undefined {
+export function hostRefusal(host: string | undefined): Refusal | undefined {
   const name = (host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   if (isOwnHost(name)) return undefined;
   const text = `header host: ${shownValue(host)} is not this host; behind a proxy, have it send 127.0.0.1`;

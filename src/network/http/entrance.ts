@@ -1,11 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isPromise } from '../../base/deferred.js';
 import { messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
-import { NODE_NAME, type NodeId } from '../../base/names.js';
-import { shownValue } from '../../message/guard.js';
 import { Bodies, discardBody } from './body.js';
 import { CALL_TYPES, type Calls } from './calls.js';
-import { CARD_HEADER, type Card } from './card.js';
 import {
   browserRefusal,
   contentRefusal,
@@ -18,12 +15,14 @@ import {
   tooLarge,
   tooMuch,
 } from './checks.js';
+import { callerOf, claimedCard } from './claims.js';
 import type { Hub } from './hub.js';
 import { addressOf, Identities, type Names } from './identity.js';
 import type { Intake } from './intake.js';
 import { codecOf, JSON_TYPE, MSGPACK_TYPE } from './media.js';
 import type { ResolvedListen } from './options.js';
 import { CALL_PATH, MESSAGES_PATH } from './paths.js';
+import type { Via } from './remote.js';
 import type { Replies } from './reply.js';
 import { GONE } from './status.js';
 
@@ -48,9 +47,6 @@ interface Visit {
 /** Takes the body of a visit once it is there. @throws NetworkError */
 type Reader = (body: Buffer) => void;
 
-/** Who calls where everybody is believed says so here, or goes by the name `http`. */
-const CALLER_HEADER = 'netmgr-from';
-const DEFAULT_CALLER = 'http';
 /** Name of the one listener. */
 export const LISTENER = 'http';
 /** Requests of one socket that wait for their authentication. */
@@ -68,6 +64,8 @@ export class Entrance {
   readonly #callPath: string;
   /** Everybody is believed, and nobody else may reach this node. */
   readonly #trusting: boolean;
+  /** The last host that was right. */
+  #knownHost: string | undefined = '';
 
   constructor(parts: EntranceParts) {
     const { hub, listen } = parts;
@@ -84,12 +82,19 @@ export class Entrance {
   enter(request: IncomingMessage, response: ServerResponse, expects = false): void {
     const visit = { request, response, expects };
     const { headers, url = '' } = request;
-    const refusal = browserRefusal(headers) ?? (this.#trusting ? hostRefusal(headers) : undefined);
+    const refusal = browserRefusal(headers) ?? this.#hostRefusal(headers.host);
     if (refusal) this.#refuse(visit, refusal);
     else if (!this.#parts.running()) this.#turnAway(visit);
     else if (url === this.#messagesPath) this.#atMessages(visit);
     else if (url.startsWith(this.#callPath)) this.#identify(visit, CALL_TYPES, (names) => this.#call(visit, names));
     else this.#refuse(visit, pathRefusal([this.#messagesPath, `${this.#callPath}TYPE`]));
+  }
+
+  #hostRefusal(host: string | undefined): Refusal | undefined {
+    if (!this.#trusting || host === this.#knownHost) return undefined;
+    const refusal = hostRefusal(host);
+    if (refusal === undefined) this.#knownHost = host;
+    return refusal;
   }
 
   #atMessages(visit: Visit): void {
@@ -134,7 +139,7 @@ export class Entrance {
   /** A node asks whether this one is there, and has it as a peer. */
   #probe(visit: Visit, names: Names): void {
     const { intake, replies } = this.#parts;
-    const card = this.#card(visit.request, names);
+    const card = claimedCard(visit.request.headers, names, this.#parts.hub);
     if ('error' in card) this.#refuse(visit, card);
     else if (intake.knows(card)) replies.nothing(visit.response);
     else
@@ -148,7 +153,7 @@ export class Entrance {
   #messages(visit: Visit, names: Names): void {
     const { request, response } = visit;
     const { intake } = this.#parts;
-    const card = this.#card(request, names);
+    const card = claimedCard(request.headers, names, this.#parts.hub);
     if ('error' in card) {
       this.#refuse(visit, card);
       return;
@@ -156,50 +161,21 @@ export class Entrance {
     const codec = codecOf(request.headers['content-type']);
     if (codec === undefined) return;
     this.#read(visit, (body) => {
-      const via = { address: addressOf(request), listener: LISTENER };
-      intake.take({ request, response, card, via, codec, body });
+      intake.take({ request, response, card, codec, body, via: () => viaOf(request) });
     });
   }
 
   #call(visit: Visit, names: Names): void {
     const { request, response } = visit;
-    const caller = callerOf(request, names);
+    const caller = callerOf(request.headers, names, this.#parts.hub.wiring.self);
     if (typeof caller !== 'string') {
       this.#refuse(visit, caller);
       return;
     }
     const type = (request.url ?? '').slice(this.#callPath.length);
     this.#read(visit, (body) => {
-      const via = { address: addressOf(request), listener: LISTENER };
-      this.#parts.calls.take({ request, response, caller, via, type, body });
+      this.#parts.calls.take({ request, response, caller, type, body, via: () => viaOf(request) });
     });
-  }
-
-  /** Whose message it is, if it may be and if it is for this node. */
-  #card({ headers }: IncomingMessage, names: Names): Card | Refusal {
-    const { wiring, cards } = this.#parts.hub;
-    const { self, cluster } = wiring;
-    const text = headers[CARD_HEADER];
-    if (names !== 'anybody' && names.size === 0) return identityRefusal('nobody that is known has made this request');
-    let card: Card;
-    try {
-      card = cards.read(typeof text === 'string' ? text : '');
-    } catch (error) {
-      return { counter: 'httpRefused', error: toNetworkError(error) };
-    }
-    if (names !== 'anybody' && !names.has(card.node)) return notTheirName(card.node, names);
-    // Nothing proves that it has another one.
-    if (card.role !== 'collaborator') return notTheirRole(card);
-    if (card.to !== self) {
-      const error = new NetworkError('UNREACHABLE', `this is ${self}, not ${card.to ?? 'a node without a name'}`);
-      return { counter: 'misdirected', status: 421, error };
-    }
-    if (cluster !== undefined && card.cluster !== undefined && card.cluster !== cluster) {
-      const error = new NetworkError('CLUSTER_MISMATCH', `this is cluster '${cluster}', not '${card.cluster}'`);
-      return { counter: 'misdirected', error };
-    }
-    if (card.node !== self) return card;
-    return { counter: 'misdirected', error: new NetworkError('NAME_IN_USE', `${self} is the name of this node`) };
   }
 
   #length(request: IncomingMessage): Refusal | undefined {
@@ -247,25 +223,4 @@ export class Entrance {
   }
 }
 
-function notTheirName(node: NodeId, names: ReadonlySet<NodeId>): Refusal {
-  const text = `${node} is not the name of whoever has made this request: that is ${[...names].join(' or ')}`;
-  return { counter: 'unauthenticated', error: new NetworkError('NOT_ALLOWED', text) };
-}
-
-function notTheirRole({ node, role }: Card): Refusal {
-  const text = `${node} comes as ${role}, which is not granted here, only collaborator`;
-  return { counter: 'unauthenticated', error: new NetworkError('NOT_ALLOWED', text) };
-}
-
-function callerOf({ headers }: IncomingMessage, names: Names): NodeId | Refusal {
-  const claimed = headers[CALLER_HEADER];
-  if (names === 'anybody') {
-    const name = typeof claimed === 'string' ? claimed : DEFAULT_CALLER;
-    if (NODE_NAME.test(name)) return name;
-    const rule = `header ${CALLER_HEADER}: ${shownValue(name)} is no node name`;
-    return { counter: 'httpRefused', error: new NetworkError('INVALID_MESSAGE', rule) };
-  }
-  if (typeof claimed === 'string') return names.has(claimed) ? claimed : notTheirName(claimed, names);
-  const [name] = names;
-  return name ?? identityRefusal('nobody that is known has made this request');
-}
+const viaOf = (request: IncomingMessage): Via => ({ address: addressOf(request), listener: LISTENER });

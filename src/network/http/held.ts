@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { Deadline } from '../../base/deadline-wheel.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
-import { IdMap } from '../../message/id-map.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Peer, SendOutcome } from '../network.js';
+import type { Directory } from './directory.js';
 import type { Hub } from './hub.js';
 import type { Remote } from './remote.js';
 import type { Replies } from './reply.js';
@@ -51,12 +51,13 @@ class Held extends Deadline {
 export class HeldRequests {
   readonly #hub: Hub;
   readonly #replies: Replies;
-  readonly #byNode = new Map<NodeId, IdMap<Held>>();
+  readonly #directory: Directory;
   #size = 0;
   #bytes = 0;
 
-  constructor(hub: Hub, replies: Replies) {
+  constructor(hub: Hub, directory: Directory, replies: Replies) {
     this.#hub = hub;
+    this.#directory = directory;
     this.#replies = replies;
   }
 
@@ -73,7 +74,7 @@ export class HeldRequests {
       throw new NetworkError('OVERLOADED', `as many requests wait for their answers at ${wiring.self} as may`);
     }
     // One that comes again takes the place of the first: the answer goes to the last POST of a request.
-    const earlier = this.#find(remote.node, message.id);
+    const earlier = remote.held.get(message.id) as Held | undefined;
     if (earlier) {
       this.#remove(earlier);
       this.#replies.nothing(earlier.parts.response);
@@ -82,29 +83,26 @@ export class HeldRequests {
     this.#add(held);
     wheel.add(held, message.ttl ?? limits.requestTimeoutMs);
     response.on('close', () => this.#closed(held));
-    // The socket has been quiet for a while: so it may, unless that is because the client does not read the answer.
-    response.on('timeout', () => {
-      if (response.socket?.writableLength) this.#endSlowReader(response);
-    });
   }
 
   /** Writes an answer. @returns undefined: no POST waits for it @throws NetworkError SERIALIZATION */
   answer(answer: NetworkMessage): SendOutcome | undefined {
     const { to, re } = answer;
-    const held = to === undefined || re === undefined ? undefined : this.#find(to, re);
+    if (to === undefined || re === undefined) return undefined;
+    const held = this.#directory.find(to)?.held.get(re) as Held | undefined;
     if (held === undefined) return undefined;
     const { response, writer } = held.parts;
     const outcome = writer.write(response, answer);
-    if (outcome === 'queued') this.#remove(held);
+    if (outcome !== 'queued') return outcome;
+    this.#remove(held);
+    this.#watch(response);
     return outcome;
   }
 
   /** Answers all requests of a node with an error, or all that there are. */
   fail(error: NetworkError, node?: NodeId): void {
-    const nodes = node === undefined ? [...this.#byNode.keys()] : [node];
-    for (const name of nodes) {
-      for (const held of this.#byNode.get(name)?.values() ?? []) this.#fail(held, error);
-    }
+    const remotes = node === undefined ? this.#directory.remotes() : [this.#directory.find(node)];
+    for (const remote of remotes) for (const held of remote?.held.values() ?? []) this.#fail(held as Held, error);
   }
 
   expired(held: Held): void {
@@ -121,7 +119,7 @@ export class HeldRequests {
   /** The POST is over: answered, or its client has gone away. */
   #closed(held: Held): void {
     const { remote, peer, message } = held.parts;
-    if (this.#find(remote.node, message.id) !== held) return;
+    if (remote.held.get(message.id) !== held) return;
     this.#remove(held);
     this.#hub.counters.abandoned += 1;
     // A body that can be read again outlives the POST that has announced it: who gives it up says so.
@@ -134,41 +132,32 @@ export class HeldRequests {
   /** One may be there, however large. */
   #isFull({ remote, bytes }: HeldParts): boolean {
     const { maxHeld, maxHeldPerPeer, maxHeldBytes } = this.#hub.limits;
-    if (this.#size >= maxHeld || remote.held >= maxHeldPerPeer) return true;
+    if (this.#size >= maxHeld || remote.held.size >= maxHeldPerPeer) return true;
     return this.#size > 0 && this.#bytes + bytes > maxHeldBytes;
   }
 
-  #find(node: NodeId, id: string): Held | undefined {
-    return this.#byNode.get(node)?.get(id);
-  }
-
-  #endSlowReader(response: ServerResponse): void {
-    this.#hub.counters.slowReaders += 1;
-    response.socket?.destroy();
+  /** A client that does not read the answer loses the socket. */
+  #watch({ socket }: ServerResponse): void {
+    if (!socket?.writableLength) return;
+    socket.setTimeout(this.#hub.limits.stallMs);
+    socket.once('timeout', () => {
+      if (socket.writableLength > 0) this.#hub.counters.slowReaders += 1;
+    });
   }
 
   #add(held: Held): void {
-    const { remote } = held.parts;
-    let requests = this.#byNode.get(remote.node);
-    if (requests === undefined) {
-      requests = new IdMap();
-      this.#byNode.set(remote.node, requests);
-    }
-    requests.add(held);
+    const { remote, bytes } = held.parts;
+    remote.held.add(held);
     this.#size += 1;
-    this.#bytes += held.parts.bytes;
-    remote.held += 1;
+    this.#bytes += bytes;
   }
 
   #remove(held: Held): void {
-    const { remote } = held.parts;
-    const requests = this.#byNode.get(remote.node);
-    requests?.delete(held);
-    if (requests?.size === 0) this.#byNode.delete(remote.node);
+    const { remote, bytes } = held.parts;
+    remote.held.delete(held);
     this.#hub.wheel.remove(held);
     this.#size -= 1;
-    this.#bytes -= held.parts.bytes;
-    remote.held -= 1;
+    this.#bytes -= bytes;
     this.#hub.progressed();
   }
 }

@@ -26,7 +26,8 @@ export interface Arrival {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly card: Card;
-  readonly via: Via;
+  /** Where it comes from; asked for newcomers. */
+  via(): Via;
   readonly codec: Codec;
   readonly body: Buffer;
 }
@@ -47,7 +48,7 @@ export class Intake {
     const frame = expanded(body, request.headers['content-encoding'], hub.limits.maxFrameBytes);
     const { messages, invalid } = codec.decode(frame, hub.limits);
     const remote = directory.of(card.node);
-    remote.entered(card, arrival.via);
+    remote.entered(card, () => arrival.via());
     attendance.seen(request.socket, remote);
     remote.line?.reads(card);
     remote.card = card;
@@ -83,7 +84,7 @@ export class Intake {
   #hold({ request, response, card, codec, body }: Arrival, remote: Remote, message: NetworkMessage): void {
     const { hub, held, replies } = this.#parts;
     const { peer } = remote;
-    if (peer === undefined) return;
+    if (peer === undefined) throw new NetworkError('CLOSED', `${remote.node} was disconnected at once`);
     if (message.from !== remote.node) throw this.#spoofed(remote, message);
     const gzip = hub.options.compression && takesGzip(request.headers['accept-encoding']);
     const writer = new FrameAnswer({ hub, replies, remote, codec, gzip, maxBytes: card.maxFrameBytes });

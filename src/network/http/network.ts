@@ -59,7 +59,7 @@ export class HttpNetwork implements Network {
     const hub = new Hub(wiring, resolved);
     const directory = new Directory(hub, tls);
     const replies = new Replies(hub);
-    const held = new HeldRequests(hub, replies);
+    const held = new HeldRequests(hub, directory, replies);
     this.self = wiring.self;
     this.counters = hub.counters;
     this.#hub = hub;

@@ -80,14 +80,10 @@ export class Post extends Deadline {
     return this.#repeated;
   }
 
-  /** Its owner is never told within this call. */
+  /** Its owner is never told within this call. @throws what Node has against the headers */
   begin(sending: Sending): void {
     this.#sending = sending;
-    try {
-      this.#send(sending);
-    } catch (error) {
-      this.failUnsent(error);
-    }
+    this.#send(sending);
   }
 
   /** Ends it, after this call: it could not be written. */
@@ -140,7 +136,7 @@ export class Post extends Deadline {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') return false;
     this.#repeated = true;
     const { headers } = this.#sending;
-    this.begin({ ...this.#sending, headers: [...headers, REPEAT_HEADER, '1'], fresh: true });
+    this.#send({ ...this.#sending, headers: [...headers, REPEAT_HEADER, '1'], fresh: true });
     return true;
   }
 

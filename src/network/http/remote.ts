@@ -1,6 +1,8 @@
 import { Deadline } from '../../base/deadline-wheel.js';
 import { isNetworkError, NetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
+import { IdMap } from '../../message/id-map.js';
+import type { NetworkMessage } from '../../message/message.js';
 import type { Peer, Traffic } from '../network.js';
 import type { Card } from './card.js';
 import type { Addressee } from './contact.js';
@@ -25,6 +27,11 @@ export interface Via {
   readonly listener: string;
 }
 
+/** A request of it. */
+interface Waiting {
+  readonly message: NetworkMessage;
+}
+
 /** Who calls without being a node has no process that could be told from another. */
 const CALLER_INSTANCE = 'caller';
 const NO_GREETING: Readonly<Record<string, unknown>> = {};
@@ -44,7 +51,7 @@ export class Remote extends Deadline implements Addressee {
   /** What it has said of itself last, coming in. */
   card: Card | undefined;
   /** Its requests that wait for their answers here. */
-  held = 0;
+  readonly held: IdMap<Waiting> = new IdMap();
   /** Sockets on which it has come in. */
   sockets = 0;
 
@@ -57,16 +64,16 @@ export class Remote extends Deadline implements Addressee {
   }
 
   /** A request of it has come in. @throws NetworkError NAME_IN_USE, or what the admission says */
-  entered(card: Card, via: Via): Peer {
+  entered(card: Card, via: () => Via): Peer {
     this.#heardAt = this.#host.hub.wiring.clock.now();
-    return this.#isPresent(card) ? (this.peer as Peer) : this.#connect(card, via, true);
+    return this.#isPresent(card) ? (this.peer as Peer) : this.#connect(card, via(), true);
   }
 
   /** Somebody calls by that name who says nothing of a process. @throws NetworkError what the admission says */
-  called(via: Via): Peer {
+  called(via: () => Via): Peer {
     this.#heardAt = this.#host.hub.wiring.clock.now();
     const role: Role = 'operator';
-    return this.peer ?? this.#connect({ role, instance: CALLER_INSTANCE, version: 'unknown' }, via, true);
+    return this.peer ?? this.#connect({ role, instance: CALLER_INSTANCE, version: 'unknown' }, via(), true);
   }
 
   answered(card: Card, address: string): Peer {
@@ -103,7 +110,7 @@ export class Remote extends Deadline implements Addressee {
     const { hub } = this.#host;
     const { wiring, wheel, limits, counters } = hub;
     const quietMs = wiring.clock.now() - this.#heardAt;
-    const isBusy = this.held > 0 || this.line?.idle === false;
+    const isBusy = this.held.size > 0 || this.line?.idle === false;
     const isExpected = this.peer !== undefined && this.#host.hasAddress(this.node);
     if (isBusy || isExpected || quietMs < limits.peerIdleMs) {
       wheel.add(this, isBusy || isExpected ? limits.peerIdleMs : limits.peerIdleMs - quietMs);

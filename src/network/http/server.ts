@@ -105,8 +105,6 @@ export class HttpServer {
     const server = this.#server;
     server.maxConnections = limits.maxConnections;
     server.maxHeadersCount = MAX_HEADERS;
-    // Nothing moves: neither a body nor the answer to it. Requests that are held say so themselves.
-    server.timeout = limits.stallMs;
     server.on('connection', (socket: Socket) => this.#accepted(socket));
     server.on('drop', () => {
       counters.connectionsFull += 1;

@@ -6,7 +6,7 @@ import type { Traffic } from '../network.js';
 import { CARD_HEADER, type Card } from './card.js';
 import type { Hub } from './hub.js';
 import { compressed, typeOf } from './media.js';
-import type { Post, PostTarget, Sending } from './post.js';
+import type { Post, PostTarget } from './post.js';
 
 /** What is to be sent to a node. */
 export interface Parcel {
@@ -48,25 +48,32 @@ export class Writer {
     const { limits } = this.#hub;
     const packed = this.#gzip && bytes >= limits.minCompressedBytes ? compressed(data, bytes) : undefined;
     const length = packed?.length ?? bytes;
-    const headers = ['Content-Type', typeOf(codec), 'Content-Length', `${length}`];
-    if (packed) headers.push('Content-Encoding', 'gzip');
     traffic.messagesOut += messages;
     traffic.bytesOut += length;
-    this.#begin(post, { method: 'POST', headers, body: packed ?? data, fresh: false });
+    try {
+      const headers = this.#headers();
+      headers.push('Content-Type', typeOf(codec), 'Content-Length', `${length}`);
+      if (packed) headers.push('Content-Encoding', 'gzip');
+      post.begin({ method: 'POST', headers, body: packed ?? data, fresh: false });
+    } catch (error) {
+      post.failUnsent(error);
+    }
   }
 
   /** Asks whether the node is there, and whether it has this one as a peer. */
   probe(post: Post): void {
-    this.#begin(post, { method: 'HEAD', headers: [], body: '', fresh: true });
-  }
-
-  #begin(post: Post, sending: Sending): void {
     try {
-      const authorization = this.#hub.options.authorization?.(this.#node);
-      const own = authorization === undefined ? [] : ['Authorization', authorization];
-      post.begin({ ...sending, headers: [...this.#common, ...own, ...sending.headers] });
+      post.begin({ method: 'HEAD', headers: this.#headers(), body: '', fresh: true });
     } catch (error) {
       post.failUnsent(error);
     }
+  }
+
+  /** Those that all have; a new list. @throws whatever `authorization` does */
+  #headers(): string[] {
+    const headers = this.#common.slice();
+    const authorization = this.#hub.options.authorization?.(this.#node);
+    if (authorization !== undefined) headers.push('Authorization', authorization);
+    return headers;
   }
 }
