@@ -19,8 +19,8 @@ import { parseArgs } from 'node:util';
 /** How much is done for each workload. @typedef {typeof FULL} Effort */
 
 const FULL = {
-  request: { rounds: 4, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
-  transports: { rounds: 3, passes: 2, compileMs: 2000, warmUpMs: 100, measureMs: 300 },
+  request: { rounds: 3, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
+  transports: { rounds: 3, passes: 2, compileMs: 3000, warmUpMs: 100, measureMs: 300 },
   codecs: { rounds: 2, passes: 1, compileMs: 1000, warmUpMs: 100, measureMs: 200 },
   streams: { rounds: 3, mib: 256, warmUpMib: 64 },
   startUp: { runs: 21 },

@@ -30,7 +30,6 @@ const TRANSPORTS = {
   tcp: ours({ network: 'tcp', codec: 'json' }),
   'tcp msgpack': ours({ network: 'tcp', codec: 'msgpack' }),
   http: ours({ network: 'http', codec: 'json' }),
-  'http msgpack': ours({ network: 'http', codec: 'binary' }),
   'websocket reliable': ours({ network: 'websocket', codec: 'json', reliable: true }),
   'tcp reliable': ours({ network: 'tcp', codec: 'json', reliable: true }),
   'node:http': () => import('./node-http.js'),
