@@ -4,6 +4,7 @@ import { NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { type NodeId, RESERVED_PREFIX, TYPE_NAME } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
+import type { ByteStream } from '../network/streams/byte-stream.js';
 
 /** A message type with the types of its payload and answer; the schemas are optional. */
 export interface MessageDefinition<Type extends string = string, Input = unknown, Output = unknown> {
@@ -30,6 +31,8 @@ export interface HandlerContext {
   readonly attempt: number;
   /** How long the caller will still wait, in milliseconds from now; undefined if it did not say. */
   readonly remainingMs: number | undefined;
+  /** The byte stream that came with the message, if one did. */
+  readonly body: ByteStream | undefined;
 }
 
 export interface HandlerOptions {

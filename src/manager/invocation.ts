@@ -1,8 +1,10 @@
 import { Abortable } from '../base/abortable.js';
 import type { Clock } from '../base/clock.js';
+import type { NetworkError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { NodeId } from '../base/names.js';
 import type { NetworkMessage } from '../message/message.js';
+import type { BodyOwner, IncomingBody } from '../network/streams/incoming-body.js';
 import type { HandlerContext } from './handler.js';
 import type { Lane } from './lane.js';
 
@@ -12,6 +14,8 @@ export interface Workplace {
   readonly clock: Clock;
   readonly log: Log;
   expired(invocation: Invocation): void;
+  bodyGotOn(invocation: Invocation, arrived: boolean): void;
+  bodyGivenUp(invocation: Invocation, error: NetworkError): void;
 }
 
 export interface Arrival {
@@ -21,18 +25,21 @@ export interface Arrival {
 }
 
 /** One message on its way through a handler; it is the context that the handler sees. */
-export class Invocation extends Abortable implements HandlerContext {
+export class Invocation extends Abortable implements HandlerContext, BodyOwner {
   readonly #workplace: Workplace;
   readonly lane: Lane<Invocation>;
   readonly message: NetworkMessage;
   /** The peer that handed it to us: the only one that may cancel it. */
   readonly via: NodeId;
   readonly attempt = 1;
-  readonly #receivedAt: number;
+  body: IncomingBody | undefined = undefined;
+  /** Its caller is not there, and may come back. */
+  parked = false;
+  /** When the caller stops waiting, and when the handler has had all its time; on the clock's scale. */
+  #callerEndsAt: number | undefined;
+  readonly #ownEndsAt: number | undefined;
   /** Someone has said how it ended; what the handler still returns is dropped. */
   answered = false;
-  /** Whether the deadline is the handler's own limit, which deserves an answer, or the caller's. */
-  ownLimit = false;
 
   constructor(workplace: Workplace, arrival: Arrival) {
     super();
@@ -40,7 +47,17 @@ export class Invocation extends Abortable implements HandlerContext {
     this.lane = arrival.lane;
     this.message = arrival.message;
     this.via = arrival.via;
-    this.#receivedAt = workplace.clock.now();
+    const own = arrival.lane.handler.options.timeoutMs;
+    const { ttl } = arrival.message;
+    if (own === undefined && ttl === undefined) return;
+    const now = workplace.clock.now();
+    if (own !== undefined) this.#ownEndsAt = now + own;
+    if (ttl !== undefined) this.#callerEndsAt = now + ttl;
+  }
+
+  /** The caller waits for so many milliseconds from now. */
+  prolong(ttl: number): void {
+    this.#callerEndsAt = this.clock.now() + ttl;
   }
 
   get node(): NodeId {
@@ -55,20 +72,27 @@ export class Invocation extends Abortable implements HandlerContext {
     return this.#workplace.log;
   }
 
+  /** Until the sooner of the caller's patience and the handler's own limit. */
   get remainingMs(): number | undefined {
-    const limit = this.limitMs;
-    return limit === undefined ? undefined : Math.max(0, this.#receivedAt + limit - this.clock.now());
+    const endsAt = this.ownLimit ? this.#ownEndsAt : this.#callerEndsAt;
+    return endsAt === undefined ? undefined : Math.max(0, endsAt - this.clock.now());
   }
 
-  /** The sooner of the caller's patience and the handler's own limit. */
-  get limitMs(): number | undefined {
-    const own = this.lane.handler.options.timeoutMs;
-    const { ttl } = this.message;
-    this.ownLimit = own !== undefined && (ttl === undefined || own < ttl);
-    return this.ownLimit ? own : ttl;
+  /** Whether the deadline is the handler's own limit, which deserves an answer, or the caller's. */
+  get ownLimit(): boolean {
+    const [own, caller] = [this.#ownEndsAt, this.#callerEndsAt];
+    return own !== undefined && (caller === undefined || own < caller);
   }
 
   expire(): void {
     this.#workplace.expired(this);
+  }
+
+  bodyGotOn(arrived: boolean): void {
+    this.#workplace.bodyGotOn(this, arrived);
+  }
+
+  bodyGivenUp(error: NetworkError): void {
+    this.#workplace.bodyGivenUp(this, error);
   }
 }

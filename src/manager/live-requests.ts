@@ -2,7 +2,7 @@ import type { NodeId } from '../base/names.js';
 import { IdMap } from '../message/id-map.js';
 import type { Invocation } from './invocation.js';
 
-/** Requests that run or wait, by the peer that handed them to us: an id is unique for its sender only. */
+/** Requests, and events with a body, that run or wait, by the peer that handed them to us: an id is unique for its sender only. */
 export class LiveRequests {
   readonly #byPeer = new Map<NodeId, IdMap<Invocation>>();
 
@@ -25,11 +25,11 @@ export class LiveRequests {
     this.#byPeer.get(invocation.via)?.delete(invocation);
   }
 
-  /** Takes out all of a peer that is gone. */
-  take(via: NodeId): readonly Invocation[] {
-    const taken = this.#byPeer.get(via)?.values() ?? [];
-    this.#byPeer.delete(via);
-    return taken;
+  /** The peer is gone: of what is left the place is given back once it has ended. @returns what is left, a copy */
+  leftBy(via: NodeId): readonly Invocation[] {
+    const left = this.#byPeer.get(via)?.values() ?? [];
+    if (left.length === 0) this.#byPeer.delete(via);
+    return left;
   }
 
   /** A copy: entries may go while it is read. */

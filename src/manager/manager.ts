@@ -7,10 +7,15 @@ import { ANYONE, EVERYONE } from '../base/names.js';
 import type { MessageDraft, NetworkMessage } from '../message/message.js';
 import { payloadOf } from '../message/raw-payload.js';
 import type { Stamp } from '../message/stamp.js';
-import { type Answer, sendAnswer } from '../network/answer.js';
+import type { Answer } from '../network/answer.js';
 import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.js';
-import { type PlainDraft, Requester, type RequestLimits } from '../network/requester.js';
+import { Replies } from '../network/replies.js';
+import { type PlainDraft, type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
+import { Bodies } from '../network/streams/bodies.js';
+import type { BodyLimits } from '../network/streams/limits.js';
+import { hasBody } from '../network/streams/uploads.js';
+import { BODY_VERBS } from '../network/streams/wire.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Handler } from './handler.js';
 
@@ -19,6 +24,8 @@ export interface ManagerParts {
   readonly stamp: Stamp;
   readonly clock: Clock;
   readonly log: Log;
+  /** Bounds of byte streams. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
   /** Why a peer may not send a message, if it may not: it is told so, and its connection ends. @default all may */
   readonly authorise?: (message: NetworkMessage, peer: Peer) => NetworkError | undefined;
   /** Asked first for each request and event; true means that it was for someone else and has been dealt with. */
@@ -42,6 +49,7 @@ export class NetworkManager {
   readonly network: Network;
   readonly requester: Requester;
   readonly dispatcher: Dispatcher;
+  readonly bodies: Bodies;
   readonly stamp: Stamp;
   readonly clock: Clock;
   readonly #log: Log;
@@ -52,8 +60,7 @@ export class NetworkManager {
   readonly #control = new Map<string, ControlHandler>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #subscription: Disposable;
-  /** Answers that could not be queued: the asker was gone or did not read. */
-  unsentAnswers = 0;
+  readonly #replies: Replies;
   /** Messages that broke a rule beyond the envelope's, or that the sender may not send; the sender was told. */
   refusedMessages = 0;
   /** Control verbs that this node does not know; ignored, for newer peers. */
@@ -69,16 +76,20 @@ export class NetworkManager {
     this.#authorise = parts.authorise;
     this.#wheel = new DeadlineWheel(parts.clock);
     this.requester = new Requester({ network: parts.network, stamp: parts.stamp, wheel: this.#wheel });
+    const { network, stamp, clock, log, bodies: limits } = parts;
+    const shared = { network, stamp, clock, log, wheel: this.#wheel };
+    this.bodies = new Bodies({ ...shared, requester: this.requester, limits });
+    this.#replies = new Replies({ network, stamp, bodies: this.bodies.incoming });
     this.dispatcher = new Dispatcher({
-      node: parts.network.self,
-      clock: parts.clock,
-      wheel: this.#wheel,
-      log: parts.log,
-      reply: (request, kind, payload) => this.reply(request, { kind, payload }),
+      ...shared,
+      node: network.self,
+      replies: this.#replies,
+      bodies: this.bodies,
     });
     this.onControl('cancel', (message, peer) => {
       if (message.re !== undefined) this.dispatcher.cancel(message.re, peer.node);
     });
+    for (const verb of BODY_VERBS) this.onControl(verb, (message, peer) => this.bodies.control(message, peer));
     this.network.onMessage((message, peer) => this.#receive(message, peer));
     this.#subscription = this.network.onPeer((event) => this.#peerEvent(event));
   }
@@ -121,15 +132,18 @@ export class NetworkManager {
   }
 
   /** See Requester.request; INVALID_OPTION as well, naming the field that is wrong. */
-  request(draft: PlainDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
+  request(draft: RequestDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
     const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
-    return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits);
+    if (wrong) return Promise.reject(wrong);
+    if (hasBody(draft)) return this.bodies.outgoing.request(draft, limits);
+    return this.requester.request(draft as PlainDraft, limits);
   }
 
   /** The same; resolves with the payload of the answer. */
-  ask(draft: PlainDraft, limits: RequestLimits): Promise<unknown> {
+  ask(draft: RequestDraft, limits: RequestLimits): Promise<unknown> {
+    if (hasBody(draft)) return this.request(draft, limits).then(payloadOf);
     const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
-    return wrong ? Promise.reject(wrong) : this.requester.request(draft, limits, payloadOf);
+    return wrong ? Promise.reject(wrong) : this.requester.request(draft as PlainDraft, limits, payloadOf);
   }
 
   /**
@@ -137,7 +151,7 @@ export class NetworkManager {
    * @throws NetworkError SERIALIZATION
    */
   reply(request: NetworkMessage, answer: Answer): void {
-    if (!sendAnswer(this, request, answer)) this.unsentAnswers += 1;
+    this.#replies.answer({ message: request, via: request.from }, answer);
   }
 
   /**
@@ -154,11 +168,13 @@ export class NetworkManager {
 
   /** What was refused, dropped or cut off since the start, by reason: this node's network, requests and handlers. */
   get counters(): Readonly<Record<string, number>> {
-    const { unsentAnswers, refusedMessages, unknownControl } = this;
+    const { refusedMessages, unknownControl } = this;
+    const unsentAnswers = this.#replies.unsent;
     return {
       ...this.network.counters,
       ...this.requester.counters,
       ...this.dispatcher.counters,
+      ...this.bodies.counters,
       unsentAnswers,
       refusedMessages,
       unknownControl,
@@ -220,11 +236,12 @@ export class NetworkManager {
 
   #peerEvent(event: PeerEvent): void {
     if (event.type === 'undelivered') this.requester.failed(event.id, event.error);
+    this.bodies.peerEvent(event);
     if (event.type !== 'disconnected' && event.type !== 'interrupted') return;
     const { peer, error } = event;
     const left = event.type === 'disconnected' && event.left;
     // Whoever waits for this node may still hear from it over what is left.
-    if (event.type === 'disconnected') this.dispatcher.abandon(peer.node);
+    if (event.type === 'disconnected') this.dispatcher.abandon(peer.node, left);
     this.requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lostError(event), left ? 'left' : 'lost');
   }
 }

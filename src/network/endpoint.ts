@@ -15,8 +15,8 @@ import { RequestTimer } from './request-timer.js';
 import { type PlainDraft, type RequestDraft, Requester, type RequestLimits } from './requester.js';
 import { Bodies } from './streams/bodies.js';
 import type { BodyLimits } from './streams/limits.js';
-import type { BodyDraft } from './streams/uploads.js';
-import { isBodyVerb } from './streams/wire.js';
+import { type BodyDraft, hasBody } from './streams/uploads.js';
+import { BODY_VERBS } from './streams/wire.js';
 
 /** A Network that asks and answers. What wraps one (retries, balancing) is one again. */
 export interface RequestingNetwork extends Network {
@@ -203,7 +203,7 @@ export class Endpoint implements RequestingNetwork {
     const { kind } = message;
     if (kind === 'response' || kind === 'error') this.#requester.answer(message, peer.node);
     else if (kind === 'control' && message.type === 'cancel') this.#reception.cancel(message, peer);
-    else if (kind === 'control' && isBodyVerb(message.type)) this.#bodies.control(message, peer);
+    else if (kind === 'control' && BODY_VERBS.has(message.type)) this.#bodies.control(message, peer);
     else if ((kind === 'request' || kind === 'event') && this.#reception.handler) this.#reception.take(message, peer);
     else if (this.#sink && !message.body) this.#sink(message, peer);
     else this.#reception.turnAway(message, peer);
@@ -222,5 +222,3 @@ export class Endpoint implements RequestingNetwork {
     this.#requester.peerLost(peer.node, SHUT_OUT.has(error.code) ? error : lost, left ? 'left' : 'lost');
   }
 }
-
-const hasBody = (draft: RequestDraft): draft is BodyDraft => draft.body !== undefined;

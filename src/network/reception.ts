@@ -85,12 +85,12 @@ export class Reception implements Counter {
     if (this.#running.size >= MAX_RUNNING) {
       this.counters.overloaded += 1;
       const text = `${this.#network.self} has ${MAX_RUNNING} messages in hand, its limit`;
-      this.#replies.error({ message, peer }, new NetworkError('OVERLOADED', text));
+      this.#replies.refuse({ message, via: peer.node }, new NetworkError('OVERLOADED', text));
       return;
     }
     const serving = new Serving(this, message, peer);
     const refusal = message.body && this.#open(serving);
-    if (refusal) this.#replies.error(serving, refusal);
+    if (refusal) this.#replies.refuse(serving, refusal);
     else this.#run(this.handler, serving);
   }
 
@@ -102,7 +102,7 @@ export class Reception implements Counter {
     const error = this.#closed
       ? new NetworkError('UNREACHABLE', `${self} is shutting down`)
       : new NetworkError('NO_HANDLER', `${self} has no handler for '${message.type}'`);
-    this.#replies.error({ message, peer }, error);
+    this.#replies.refuse({ message, via: peer.node }, error);
   }
 
   /** The caller gave up. Only the peer that handed the request to us may say so. */
@@ -161,7 +161,7 @@ export class Reception implements Counter {
   /** Whether it is in hand already: then that one answers it as well, and has as much time as the repeat says. */
   #repeats(message: NetworkMessage, peer: Peer): boolean {
     const serving = this.#running.size === 0 ? undefined : this.#running.get(peer.node, message.id);
-    if (!serving) return message.body !== undefined && this.#bodies.incoming.past.repeat(peer.node, message.id);
+    if (!serving) return message.body !== undefined && this.#bodies.incoming.past.repeat(peer.node, message);
     this.counters.duplicates += 1;
     this.#prolong(serving, message.ttl);
     serving.body?.admit(message.body?.attempt);
@@ -227,10 +227,11 @@ export class Reception implements Counter {
   #succeeded(serving: Serving, value: unknown): void {
     this.counters.handled += 1;
     const { message } = serving;
-    if (message.kind === 'request' && !serving.aborted) this.#replies.value(serving, value);
-    if (!serving.body) return;
-    const text = `the handler of '${message.type}' has ended without taking all of its body`;
-    this.#close(serving, new NetworkError('CANCELLED', text));
+    if (message.kind === 'request' && !serving.aborted) {
+      if (value === undefined) this.#replies.none(serving);
+      else this.#replies.value(serving, value);
+    }
+    this.#close(serving, undefined);
   }
 
   #failed(serving: Serving, thrown: unknown): void {
@@ -252,13 +253,7 @@ export class Reception implements Counter {
   }
 
   /** The body of a message that has ended ends with it. */
-  #close({ message, peer, body }: Serving, reason: NetworkError): void {
-    if (!body) return;
-    const { incoming } = this.#bodies;
-    incoming.close(body, reason);
-    // Of a request its answer is remembered. One that was lost or late may be tried anew; one that nobody wants may not.
-    const isFinal = body.failure?.code === 'CANCELLED' || message.kind === 'event';
-    if (isFinal && !incoming.past.has(peer.node, message.id))
-      incoming.past.add(peer.node, message.id, () => body.admit());
+  #close({ body }: Serving, reason: NetworkError | undefined): void {
+    if (body) this.#bodies.incoming.close(body, reason);
   }
 }

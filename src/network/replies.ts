@@ -1,15 +1,16 @@
 import { messageOf, NetworkError } from '../base/errors.js';
+import type { NodeId } from '../base/names.js';
 import { jsonCodec } from '../message/json-codec.js';
 import type { NetworkMessage } from '../message/message.js';
 import type { Stamp } from '../message/stamp.js';
 import { type Answer, sendAnswer } from './answer.js';
-import type { Network, Peer } from './network.js';
+import type { Network } from './network.js';
 import type { IncomingBodies } from './streams/incoming-bodies.js';
 
 /** A message, and through whom it came. */
 export interface Arrival {
   readonly message: NetworkMessage;
-  readonly peer: Peer;
+  readonly via: NodeId;
 }
 
 interface RepliesParts {
@@ -31,41 +32,54 @@ export class Replies {
     this.#parts = parts;
   }
 
-  /** What a handler returned, which may be nothing. */
+  /** There is none: a repeat is not handled again all the same. */
+  none({ message, via }: Arrival): void {
+    if (message.body) this.#parts.bodies.past.add(via, message.id, { repeat: () => {}, isFinal: true });
+  }
+
+  /** What a handler returned. */
   value(arrival: Arrival, value: unknown): void {
     const { type } = arrival.message;
     try {
-      this.#say(arrival, { kind: 'response', payload: value });
+      this.answer(arrival, { kind: 'response', payload: value });
     } catch (error) {
-      this.error(
-        arrival,
-        new NetworkError('HANDLER_FAILED', `'${type}' returned what cannot be sent: ${messageOf(error)}`),
-      );
+      const text = `'${type}' returned what cannot be sent: ${messageOf(error)}`;
+      this.error(arrival, new NetworkError('HANDLER_FAILED', text));
     }
   }
 
-  /** Of an event only whoever sends a body with it wants to know. */
+  /** How a handler failed; of an event only whoever sends a body with it wants to know. */
   error(arrival: Arrival, error: NetworkError): void {
-    const { message, peer } = arrival;
-    if (message.kind === 'request') this.#say(arrival, { kind: 'error', payload: error.toWire() });
-    else if (message.body) this.#parts.bodies.refuse(message, peer.node, error);
+    if (arrival.message.kind === 'request') this.answer(arrival, { kind: 'error', payload: error.toWire() });
+    else this.refuse(arrival, error);
+  }
+
+  /** Why there is no handler for it at the moment: it may be tried again. */
+  refuse({ message, via }: Arrival, error: NetworkError): void {
+    if (message.kind === 'request') this.#send(message, { kind: 'error', payload: error.toWire() });
+    else if (message.body) this.#parts.bodies.refuse(message, via, error);
   }
 
   /** @throws NetworkError SERIALIZATION */
-  #say({ message, peer }: Arrival, answer: Answer): void {
-    // Nothing is no answer.
-    if (answer.payload !== undefined && !sendAnswer(this.#parts, message, answer)) this.unsent += 1;
-    if (message.body) this.#remember(message, peer, answer);
+  answer({ message, via }: Arrival, answer: Answer): void {
+    this.#send(message, answer);
+    if (message.body) this.#remember(message, via, answer);
   }
 
-  #remember(message: NetworkMessage, { node }: Peer, answer: Answer): void {
-    const { bodies } = this.#parts;
+  #send(message: NetworkMessage, answer: Answer): void {
+    if (!sendAnswer(this.#parts, message, answer)) this.unsent += 1;
+  }
+
+  #remember(message: NetworkMessage, via: NodeId, answer: Answer): void {
     // Of what was asked nothing is kept but whom to answer: a payload may be as large as a frame.
     const { payload: _payload, ...asked } = message;
     const kept = isSmall(asked, answer) ? answer : undefined;
-    bodies.past.add(node, message.id, () => {
-      if (kept) sendAnswer(this.#parts, asked, kept);
-      else sendAnswer(this.#parts, asked, { kind: 'error', payload: tooLargeToKeep(asked).toWire() });
+    this.#parts.bodies.past.add(via, message.id, {
+      isFinal: answer.kind === 'response',
+      repeat: () => {
+        if (kept) sendAnswer(this.#parts, asked, kept);
+        else sendAnswer(this.#parts, asked, { kind: 'error', payload: tooLargeToKeep(asked).toWire() });
+      },
     });
   }
 }

@@ -41,6 +41,10 @@ export class Serving extends Abortable implements MessageContext, BodyOwner {
     this.#endsAt = this.#counter.clock.now() + ttl;
   }
 
+  get via(): NodeId {
+    return this.peer.node;
+  }
+
   get payload(): unknown {
     return payloadOf(this.message);
   }

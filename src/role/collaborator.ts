@@ -154,11 +154,11 @@ export class Collaborator implements AsyncDisposable {
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
-    const { timeoutMs, signal } = options;
+    const { timeoutMs, signal, onProgress } = options;
     const draft = draftOf(type, payload, options);
     const refusal = this.#link.refusal({ kind: 'request', type: draft.type, to: draft.to });
     if (refusal) return Promise.reject(refusal);
-    return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
+    return this.#manager.ask(draft, { timeoutMs, signal, onProgress }) as Promise<OutputOf<D>>;
   }
 
   /**

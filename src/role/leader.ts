@@ -12,6 +12,7 @@ import { Stamp } from '../message/stamp.js';
 import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import { BODY_VERBS } from '../network/streams/wire.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import { Administration } from './administration.js';
 import { type Audit, LogAudit } from './audit.js';
@@ -190,16 +191,17 @@ export class Leader implements AsyncDisposable {
     payload?: InputOf<D>,
     options: RequestOptions = {},
   ): Promise<OutputOf<D>> {
-    const { to = ANYONE, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const { to = ANYONE, timeoutMs = DEFAULT_TIMEOUT_MS, signal, onProgress } = options;
     const draft = draftOf(type, payload, options);
     if (to === ANYONE) {
       const wrong = draftError(draft) ?? timeoutError(timeoutMs);
       if (wrong) return Promise.reject(wrong);
-      return this.#relay.ask({ ...draft, to, ttl: timeoutMs }, signal).then(payloadOf) as Promise<OutputOf<D>>;
+      const answer = this.#relay.ask({ ...draft, to, ttl: timeoutMs }, { signal, onProgress });
+      return answer.then(payloadOf) as Promise<OutputOf<D>>;
     }
     const idle = this.#relay.idle(to);
     if (idle) return Promise.reject(idle);
-    return this.#manager.ask(draft, { timeoutMs, signal }) as Promise<OutputOf<D>>;
+    return this.#manager.ask(draft, { timeoutMs, signal, onProgress }) as Promise<OutputOf<D>>;
   }
 
   /** One way, to a node or, by default, to whichever is best. */
@@ -281,9 +283,14 @@ export class Leader implements AsyncDisposable {
       if (message.re === undefined || this.#relay.cancel(message.re, peer.node)) return;
       this.#manager.dispatcher.cancel(message.re, peer.node);
     });
+    for (const verb of BODY_VERBS) {
+      this.#manager.onControl(verb, (message, peer) => {
+        if (!this.#relay.body(message, peer)) this.#manager.bodies.control(message, peer);
+      });
+    }
     this.#network.onPeer((event) => {
       this.#roster.peerEvent(event);
-      if (event.type === 'disconnected') this.#relay.abandon(event.peer.node);
+      this.#relay.peerEvent(event);
     });
   }
 

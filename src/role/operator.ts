@@ -242,10 +242,11 @@ export class Operator implements OperatorApi {
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
     const forbidden = ownRefusal(this.#rights, { kind: 'request', type, to: options.to }, this.#network.upstream);
     if (forbidden) throw forbidden;
-    const { to, priority, component, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const { to, priority, component, body, timeoutMs = DEFAULT_TIMEOUT_MS, signal, onProgress } = options;
     // Those who waited together may have filled it again.
     while (this.#room.isFull) await this.#room.wait({ timeoutMs, signal });
-    const answer = await this.#manager.request({ type, to, payload, priority, component }, { timeoutMs, signal });
+    const draft = { type, to, payload, priority, component, body };
+    const answer = await this.#manager.request(draft, { timeoutMs, signal, onProgress });
     return { node: answer.from, payload: payloadOf(answer) };
   }
 

@@ -5,9 +5,12 @@ import { ANYONE, EVERYONE, type NodeId } from '../base/names.js';
 import type { NetworkManager } from '../manager/manager.js';
 import type { NetworkMessage } from '../message/message.js';
 import { rawSizeOf } from '../message/raw-payload.js';
-import type { Peer } from '../network/network.js';
-import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { Peer, PeerEvent } from '../network/network.js';
+import { DEFAULT_TIMEOUT_MS, type RequestLimits } from '../network/requester.js';
+import { type Body, isRereadable } from '../network/streams/body.js';
 import type { Balancer } from './balancer.js';
+import { Passage } from './passage.js';
+import { type Share, Shares } from './shares.js';
 
 /** How many nodes a request to `?` is offered to, if those before could not take it. */
 const MAX_OFFERS = 3;
@@ -23,19 +26,6 @@ const NOT_STARTED: ReadonlySet<ErrorCode> = new Set([
   'BACKPRESSURE',
   'NO_HANDLER',
 ]);
-
-/**
- * What one node may have on its way to others. The leader holds a request until its answer comes, which may be never:
- * without these a node that asks one that does not answer could fill the leader's memory.
- */
-const MAX_REQUESTS_PER_ASKER = 20_000;
-const MAX_BYTES_PER_ASKER = 64 * 1024 * 1024;
-
-/** What of that is in use. */
-interface Share {
-  requests: number;
-  bytes: number;
-}
 
 export interface RelayParts {
   readonly self: NodeId;
@@ -65,8 +55,8 @@ export interface RelayCounters {
 export class Relay {
   readonly #parts: RelayParts;
   /** Requests on their way, by asker and id. */
-  readonly #live = new Map<string, AbortController>();
-  readonly #shares = new Map<NodeId, Share>();
+  readonly #live = new Map<string, Carried>();
+  readonly #shares = new Shares();
   #draining = false;
   #idle: Deferred<void> | undefined;
   readonly counters: RelayCounters = { requests: 0, events: 0, dropped: 0, relaysRefused: 0 };
@@ -80,7 +70,7 @@ export class Relay {
     const { self } = this.#parts;
     const { to } = message;
     if (to === undefined || to === self) return false;
-    if (message.kind === 'event') return this.#event(message, to);
+    if (message.kind === 'event') return message.body ? this.#refuseBody(message, peer) : this.#event(message, to);
     if (to === EVERYONE) {
       const text = "to: a request goes to one node, or to '?'; '*' is for events";
       return this.#refuse(message, new NetworkError('INVALID_MESSAGE', text));
@@ -98,16 +88,40 @@ export class Relay {
 
   /** The asker gave up. @returns false if the request is not on its way to anybody */
   cancel(id: string, peer: NodeId): boolean {
-    const controller = this.#live.get(keyOf(peer, id));
-    controller?.abort(new NetworkError('CANCELLED', `${peer} gave up`));
-    return controller !== undefined;
+    const carried = this.#live.get(keyOf(peer, id));
+    carried?.controller.abort(new NetworkError('CANCELLED', `${peer} gave up`));
+    return carried !== undefined;
   }
 
-  /** The asker is gone. */
-  abandon(peer: NodeId): void {
+  /** What an asker or a target says of a body. @returns false if it is none that is on its way to anybody */
+  body(message: NetworkMessage, { node }: Peer): boolean {
+    const attendant = this.#parts.manager().requester.attendant(message.re, node);
+    if (attendant instanceof Passage) {
+      attendant.fromTarget(message);
+      return true;
+    }
+    const passage = message.re === undefined ? undefined : this.#live.get(keyOf(node, message.re))?.passage;
+    passage?.fromAsker(message);
+    return passage !== undefined;
+  }
+
+  peerEvent(event: PeerEvent): void {
+    if (event.type === 'disconnected') this.#abandon(event.peer.node, event.left);
+    if (event.type !== 'connected' && event.type !== 'drained') return;
+    for (const { passage } of this.#live.values()) {
+      if (passage?.target !== event.peer.node) continue;
+      if (event.type === 'connected') passage.targetConnected(event.peer);
+      else passage.drained();
+    }
+  }
+
+  /** The asker is gone; with a body it may come back. */
+  #abandon(peer: NodeId, left: boolean): void {
     const prefix = keyOf(peer, '');
-    for (const [key, controller] of [...this.#live]) {
-      if (key.startsWith(prefix)) controller.abort(new NetworkError('CANCELLED', `${peer} is gone`));
+    for (const [key, { controller, passage }] of [...this.#live]) {
+      if (!key.startsWith(prefix)) continue;
+      if (passage?.resumable && passage.begun && !left) passage.askerLost();
+      else controller.abort(new NetworkError('CANCELLED', `${peer} is gone`));
     }
   }
 
@@ -125,19 +139,20 @@ export class Relay {
    * Asks a node, or whichever is best for `?`, which is asked again elsewhere as long as nobody has begun.
    * @returns the answer and who gave it
    */
-  async ask(message: NetworkMessage | AskDraft, signal?: AbortSignal): Promise<NetworkMessage> {
+  async ask(message: NetworkMessage | AskDraft, way: Way = {}): Promise<NetworkMessage> {
     const { clock } = this.#parts;
     const deadline = clock.now() + (message.ttl ?? DEFAULT_TIMEOUT_MS);
-    if (message.to !== ANYONE) return this.#askNode(message, message.to as NodeId, { deadline, signal });
+    if (message.to !== ANYONE) return this.#askNode(message, message.to as NodeId, { ...way, deadline });
     const tried = new Set<NodeId>();
     for (;;) {
       const target = this.#choose(message.type, tried);
       tried.add(target);
       try {
-        return await this.#askNode(message, target, { deadline, signal });
+        return await this.#askNode(message, target, { ...way, deadline });
       } catch (error) {
         const another = tried.size < MAX_OFFERS && this.#parts.balancer.pick(message.type, tried) !== undefined;
-        if (!another || !NOT_STARTED.has(toNetworkError(error).code)) throw error;
+        const begun = way.passage?.begun || !NOT_STARTED.has(toNetworkError(error).code);
+        if (begun || !another || isSpent(message)) throw error;
       }
     }
   }
@@ -145,7 +160,7 @@ export class Relay {
   async #askNode(
     message: NetworkMessage | AskDraft,
     target: NodeId,
-    until: { deadline: number; signal: AbortSignal | undefined },
+    way: Way & { readonly deadline: number },
   ): Promise<NetworkMessage> {
     const { balancer, clock } = this.#parts;
     const manager = this.#parts.manager();
@@ -156,15 +171,27 @@ export class Relay {
     let tookMs: number | undefined;
     balancer.started(target);
     try {
-      const { type, from, priority, component, payload } = message;
-      const draft = { type, from, to: target, priority, component, payload };
-      const limits = { timeoutMs: Math.max(1, until.deadline - startedAt), signal: until.signal };
-      const answer = await manager.requester.request(draft, limits);
-      tookMs = clock.now() - startedAt;
+      const answer = await this.#hand(message, target, { ...way, timeoutMs: Math.max(1, way.deadline - startedAt) });
+      // With a body it says nothing of the node.
+      if (message.body === undefined) tookMs = clock.now() - startedAt;
       return answer;
     } finally {
       balancer.ended(target, tookMs);
     }
+  }
+
+  #hand(message: NetworkMessage | AskDraft, to: NodeId, way: Way & RequestLimits): Promise<NetworkMessage> {
+    const manager = this.#parts.manager();
+    const { type, from, priority, component, payload } = message;
+    const draft = { type, from, to, priority, component, payload };
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, onProgress, passage: attendant } = way;
+    const limits = { timeoutMs, signal, onProgress };
+    if (message.body === undefined) return manager.requester.request(draft, limits);
+    if (isOwn(message)) return manager.request({ ...draft, body: message.body }, limits);
+    if (!attendant) throw new NetworkError('INTERNAL', 'a body without a passage');
+    const { body } = message;
+    const relayed = manager.stamp.make({ ...draft, kind: 'request', ttl: Math.ceil(timeoutMs), body });
+    return manager.requester.carry({ message: relayed, limits, attendant, read: (answer) => answer });
   }
 
   #choose(type: string, tried: ReadonlySet<NodeId>): NodeId {
@@ -180,51 +207,39 @@ export class Relay {
   #request(message: NetworkMessage, peer: Peer): void {
     this.counters.requests += 1;
     const key = keyOf(peer.node, message.id);
-    if (this.#live.has(key)) return; // the network repeated it
+    if (this.#repeats(key, message, peer)) return;
     // The envelope of at most a few hundred bytes comes on top.
-    const bytes = rawSizeOf(message);
-    const refusal = this.#refusal(peer.node, bytes);
+    const cost: Share = { requests: 1, bytes: rawSizeOf(message), bodies: message.body ? 1 : 0 };
+    const refusal = this.#draining ? shuttingDown(this.#parts.self) : this.#shares.refusal(peer.node, cost);
     if (refusal) {
       this.counters.relaysRefused += 1;
       this.#refuse(message, refusal);
       return;
     }
     const controller = new AbortController();
-    this.#live.set(key, controller);
-    this.#hold(peer.node, 1, bytes);
-    void this.#carry(message, controller.signal).finally(() => {
-      this.#hold(peer.node, -1, -bytes);
+    const passage = message.body && new Passage(this.#parts.manager(), message, peer.node);
+    this.#live.set(key, { controller, passage });
+    this.#shares.take(peer.node, cost);
+    void this.#carry(message, { signal: controller.signal, passage }).finally(() => {
+      this.#shares.giveBack(peer.node, cost);
       this.#live.delete(key);
       if (this.#live.size === 0) this.#idle?.resolve();
     });
   }
 
-  #refusal(asker: NodeId, bytes: number): NetworkError | undefined {
-    if (this.#draining) return new NetworkError('UNREACHABLE', `${this.#parts.self} is shutting down`);
-    const share = this.#shares.get(asker);
-    if (!share) return undefined;
-    if (share.requests >= MAX_REQUESTS_PER_ASKER) {
-      const text = `${asker} has ${share.requests} requests on their way, its limit`;
-      return new NetworkError('BACKPRESSURE', text);
-    }
-    if (share.bytes + bytes <= MAX_BYTES_PER_ASKER) return undefined;
-    const text = `${asker} has ${share.bytes} bytes of requests on their way; the limit is ${MAX_BYTES_PER_ASKER}`;
-    return new NetworkError('BACKPRESSURE', text);
-  }
-
-  #hold(asker: NodeId, requests: number, bytes: number): void {
-    const share = this.#shares.get(asker) ?? { requests: 0, bytes: 0 };
-    share.requests += requests;
-    share.bytes += bytes;
-    if (share.requests === 0) this.#shares.delete(asker);
-    else this.#shares.set(asker, share);
+  /** Whether it is on its way, or was: the network has repeated it, or its asker, who has lost its connection. */
+  #repeats(key: string, message: NetworkMessage, { node }: Peer): boolean {
+    const carried = this.#live.get(key);
+    if (!carried) return message.body !== undefined && this.#parts.manager().bodies.incoming.past.repeat(node, message);
+    if (message.body?.attempt !== undefined) carried.passage?.repeat(message);
+    return true;
   }
 
   /** Never rejects: whatever goes wrong is the asker's answer. */
-  async #carry(message: NetworkMessage, signal: AbortSignal): Promise<void> {
+  async #carry(message: NetworkMessage, way: Way): Promise<void> {
     const manager = this.#parts.manager();
     try {
-      const answer = await this.ask(message, signal);
+      const answer = await this.ask(message, way);
       manager.reply(message, { kind: 'response', payload: answer.payload, from: answer.from });
     } catch (thrown) {
       const error = toNetworkError(thrown);
@@ -250,6 +265,13 @@ export class Relay {
     return true;
   }
 
+  #refuseBody(message: NetworkMessage, { node }: Peer): true {
+    this.counters.dropped += 1;
+    const text = 'to: a leader hands bodies on with requests, not with events';
+    this.#parts.manager().bodies.incoming.refuse(message, node, new NetworkError('INVALID_MESSAGE', text));
+    return true;
+  }
+
   #refuse(message: NetworkMessage, error: NetworkError): true {
     if (message.kind === 'request') this.#parts.manager().reply(message, { kind: 'error', payload: error.toWire() });
     else this.counters.dropped += 1;
@@ -257,8 +279,21 @@ export class Relay {
   }
 }
 
+/** A request on its way to a node. */
+interface Carried {
+  readonly controller: AbortController;
+  /** Of its body, if it has one. */
+  readonly passage: Passage | undefined;
+}
+
+/** How a request is asked. */
+interface Way extends Pick<RequestLimits, 'signal' | 'onProgress'> {
+  readonly passage?: Passage | undefined;
+}
+
 /** A request of the leader's own, for `?` or a node. */
 export interface AskDraft {
+  readonly id?: undefined;
   readonly type: string;
   readonly from?: undefined;
   readonly to: NodeId;
@@ -266,10 +301,19 @@ export interface AskDraft {
   readonly priority?: NetworkMessage['priority'];
   readonly component?: string | undefined;
   readonly payload?: unknown;
+  readonly body?: Body | undefined;
 }
+
+const isOwn = (message: NetworkMessage | AskDraft): message is AskDraft => message.id === undefined;
+
+/** Its body can be read only once, and may have been. */
+const isSpent = (message: NetworkMessage | AskDraft): boolean =>
+  isOwn(message) && message.body !== undefined && !isRereadable(message.body);
 
 /** Work, and what it carries, goes to collaborators alone: operators take none, and observers may not see it. */
 const idleError = ({ node, role }: Peer): NetworkError =>
   new NetworkError('NO_HANDLER', `${node} is an ${role}, which takes no work`, { node });
+
+const shuttingDown = (node: NodeId): NetworkError => new NetworkError('UNREACHABLE', `${node} is shutting down`);
 
 const keyOf = (peer: NodeId, id: string): string => `${peer} ${id}`;

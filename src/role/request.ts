@@ -1,6 +1,7 @@
 import type { NodeId } from '../base/names.js';
 import type { MessageDefinition } from '../manager/handler.js';
 import type { Priority } from '../message/message.js';
+import type { Body, ProgressListener } from '../network/streams/body.js';
 
 export type { InputOf, OutputOf } from '../manager/handler.js';
 
@@ -19,16 +20,21 @@ export interface RequestOptions extends EmitOptions {
   readonly timeoutMs?: number | undefined;
   /** Aborting sends a cancel; the handler's own signal fires. */
   readonly signal?: AbortSignal | undefined;
+  /** Bytes that go with it, however many: docs/streams.md. From then on `timeoutMs` counts from its last progress. */
+  readonly body?: Body | undefined;
+  /** Told how far the body is. */
+  readonly onProgress?: ProgressListener | undefined;
 }
 
 /** What a call of `request` asks to be sent. */
 interface Draft extends EmitOptions {
   readonly type: string;
   readonly payload: unknown;
+  readonly body: Body | undefined;
 }
 
 /** One object shape for every request, as the engine likes it. */
-export function draftOf(type: AnyDefinition | string, payload: unknown, options: EmitOptions): Draft {
-  const { to, priority, component } = options;
-  return { type: typeof type === 'string' ? type : type.type, to, payload, priority, component };
+export function draftOf(type: AnyDefinition | string, payload: unknown, options: RequestOptions): Draft {
+  const { to, priority, component, body } = options;
+  return { type: typeof type === 'string' ? type : type.type, to, payload, priority, component, body };
 }

@@ -97,6 +97,10 @@ for (const folder of ['security', 'manager', 'role']) {
   }
   probe(`${folder}/contract.ts`, `export type { Thing } from '../network/network.js';`, undefined);
 }
+// Bodies are part of the contract, not of a transport.
+probe('manager/bodies.ts', `export type { Thing } from '../network/streams/thing.js';`, undefined);
+probe('role/bodies.ts', `export type { Thing } from '../network/streams/thing.js';`, undefined);
+probe('security/bodies.ts', `export type { Thing } from '../network/streams/thing.js';`, IMPORTS);
 // Of security, a role imports the table and nothing that does I/O.
 probe('role/table.ts', `export type { Thing } from '../security/authorisation.js';`, undefined);
 probe('base/node.ts', `export { inspect } from 'node:util';`, IMPORTS);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { sleep } from '../../src/base/clock.js';
 import { NetworkError } from '../../src/base/errors.js';
 import { type HandlerContext, handle } from '../../src/manager/handler.js';
 import { assertNothingLeft } from '../leaks.js';
+import { Puppet } from './puppet.js';
 import { Stage } from './stage.js';
 
 assertNothingLeft();
@@ -216,6 +218,23 @@ test('repeated requests and answers do no harm', async () => {
   await stage.clock.advance(200);
   assert.equal(runs, 1, 'a repeat of a request that is being handled is ignored');
   assert.ok((leader.status().leader.counters['lateAnswers'] ?? 0) >= 1, 'a repeat of an answer is counted');
+});
+
+test('a request that comes again has as much time as the repeat says', async () => {
+  await using stage = new Stage();
+  const slow = handle('slow', {}, (_payload, { clock, signal }) => sleep(clock, 450, signal).then(() => 'done'));
+  const leader = await stage.leader({ handlers: [slow] });
+  const puppet = await Puppet.join(stage, 'puppet');
+  const request = { id: 'r-1', kind: 'request', type: 'slow' } as const;
+  puppet.say({ ...request, ttl: 200 });
+  await stage.clock.advance(150);
+  puppet.say({ ...request, ttl: 400 });
+  await stage.clock.advance(400);
+  assert.equal(puppet.answerTo('r-1'), 'done');
+  assert.equal(leader.status().leader.counters['duplicates'], 1);
+  puppet.say({ ...request, id: 'r-2', ttl: 200 });
+  await stage.clock.advance(600);
+  assert.equal(puppet.answerTo('r-2'), undefined);
 });
 
 test('whoever waits for a node that goes away is told at once', async () => {

@@ -87,7 +87,7 @@ export class IncomingBodies implements IncomingHost {
   }
 
   /** Its handler has ended: what is left of it is not wanted. */
-  close(body: IncomingBody, reason: NetworkError): void {
+  close(body: IncomingBody, reason: NetworkError = unread(body)): void {
     // Who waits for an answer learns by that.
     body.fail(reason, body.message.kind === 'event' ? 'tell' : 'hush');
     body.close();
@@ -96,6 +96,7 @@ export class IncomingBodies implements IncomingHost {
     bodies.delete(body);
     if (bodies.size === 0) this.#byPeer.delete(body.peer);
     this.#size -= 1;
+    this.#remember(body);
   }
 
   /** What a sender says of its body. */
@@ -128,9 +129,20 @@ export class IncomingBodies implements IncomingHost {
     return network.send(stamp.make({ kind: 'control', type, to: peer, re, priority: 'critical', component, payload }));
   }
 
+  /** An answer is remembered by whoever gives it. What was lost or late may be tried anew; what nobody wants may not. */
+  #remember(body: IncomingBody): void {
+    const { peer, message, failure } = body;
+    const isFinal = failure === undefined || failure.code === 'CANCELLED';
+    if ((message.kind !== 'event' && !isFinal) || this.past.has(peer, message.id)) return;
+    this.past.add(peer, message.id, { repeat: () => body.admit(), isFinal });
+  }
+
   #ofPeer(peer: NodeId): IdMap<IncomingBody> {
     const bodies = this.#byPeer.get(peer) ?? new IdMap<IncomingBody>();
     this.#byPeer.set(peer, bodies);
     return bodies;
   }
 }
+
+const unread = ({ message }: IncomingBody): NetworkError =>
+  new NetworkError('CANCELLED', `the handler of '${message.type}' has ended without taking all of its body`);

@@ -1,14 +1,16 @@
 import type { Clock } from '../../base/clock.js';
 import { Deadline, type DeadlineWheel } from '../../base/deadline-wheel.js';
 import type { NodeId } from '../../base/names.js';
+import type { NetworkMessage } from '../../message/message.js';
 
 /** What is remembered at a time; the oldest are forgotten. */
 const MAX_PAST = 1024;
 
 interface Past {
-  readonly until: number;
   /** Says once more how it ended. */
   readonly repeat: () => void;
+  /** Whoever tries anew is told the same; otherwise only who lost the answer is. */
+  readonly isFinal: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export class PastBodies extends Deadline {
   readonly #clock: Clock;
   readonly #wheel: DeadlineWheel;
   readonly #keepMs: number;
-  readonly #past = new Map<string, Past>();
+  readonly #past = new Map<string, Past & { readonly until: number }>();
   forgotten = 0;
 
   constructor(clock: Clock, wheel: DeadlineWheel, keepMs: number) {
@@ -33,11 +35,11 @@ export class PastBodies extends Deadline {
     return this.#past.has(keyOf(peer, id));
   }
 
-  add(peer: NodeId, id: string, repeat: () => void): void {
+  add(peer: NodeId, id: string, past: Past): void {
     if (this.#keepMs === 0) return;
     const key = keyOf(peer, id);
     this.#past.delete(key);
-    this.#past.set(key, { until: this.#clock.now() + this.#keepMs, repeat });
+    this.#past.set(key, { ...past, until: this.#clock.now() + this.#keepMs });
     if (this.#past.size > MAX_PAST) {
       this.#past.delete(this.#past.keys().next().value as string);
       this.forgotten += 1;
@@ -45,11 +47,16 @@ export class PastBodies extends Deadline {
     if (!this.armed) this.#wheel.add(this, this.#keepMs);
   }
 
-  /** @returns whether it has ended; then how is said again */
-  repeat(peer: NodeId, id: string): boolean {
+  /**
+   * A message with a body has come that may have come before.
+   * @returns whether it has, and has ended; then how is said again
+   */
+  repeat(peer: NodeId, { id, body }: NetworkMessage): boolean {
     const past = this.#past.get(keyOf(peer, id));
-    past?.repeat();
-    return past !== undefined;
+    // Without a number it is no repeat, but another try, or a copy that the network made.
+    if (past === undefined || !(past.isFinal || body?.attempt !== undefined)) return false;
+    past.repeat();
+    return true;
   }
 
   expire(): void {

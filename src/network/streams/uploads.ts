@@ -18,6 +18,8 @@ export interface BodyDraft extends RequestDraft {
   readonly body: Body;
 }
 
+export const hasBody = (draft: RequestDraft): draft is BodyDraft => draft.body !== undefined;
+
 export interface UploadsParts {
   readonly network: Network;
   readonly stamp: Stamp;

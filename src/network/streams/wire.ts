@@ -14,9 +14,7 @@ export const CANCEL = 'body-cancel';
 
 export type BodyVerb = typeof CHUNK | typeof CREDIT | typeof END | typeof TAKEN | typeof CANCEL;
 
-const VERBS: ReadonlySet<string> = new Set<BodyVerb>([CHUNK, CREDIT, END, TAKEN, CANCEL]);
-
-export const isBodyVerb = (type: string): boolean => VERBS.has(type);
+export const BODY_VERBS: ReadonlySet<string> = new Set<BodyVerb>([CHUNK, CREDIT, END, TAKEN, CANCEL]);
 
 /** `crc` is the CRC-32 of `data`. */
 export interface Chunk {

@@ -119,6 +119,7 @@ export class Scripts {
       node: 'w1',
       attempt: options.attempt ?? 1,
       remainingMs: options.remainingMs,
+      body: undefined,
     };
   }
 }

@@ -221,6 +221,31 @@ describe('a body whose connection is lost', () => {
   });
 });
 
+describe('a body that is tried again', () => {
+  it('is handled again where its handler said so, and not where it was refused for good', async () => {
+    const lab = makeEndpointLab({ bodies: { resumeMs: RESUME_MS } });
+    const a = await lab.endpoint('a');
+    const b = await lab.endpoint('b', { dial: 'a' });
+    const network = new ReliableNetwork(b, { clock: lab.clock, random: seededRandom('reliable'), maxRetries: 5 });
+    for (const code of ['OVERLOADED', 'HANDLER_RETRY', 'IO', 'NOT_ALLOWED'] as const) {
+      let runs = 0;
+      a.handle({
+        handle: async (_, { body }) => {
+          runs += 1;
+          if (runs < 3) throw new NetworkError(code, 'not now');
+          for await (const _piece of body as ByteStream);
+          return 'stored';
+        },
+      });
+      const asked = lab.settle(network.request({ type: 'store', to: 'a', body: bytesOf(1000) }));
+      if (code === 'NOT_ALLOWED') await assert.rejects(asked, { code });
+      else assert.equal(payloadOf(await asked), 'stored');
+      assert.equal(runs, code === 'NOT_ALLOWED' ? 1 : 3);
+    }
+    await lab.stopAll();
+  });
+});
+
 describe('the receiver of a body that is under way', () => {
   it('says what it has, to each repeat, and takes the rest over another connection', async () => {
     const lab = makeEndpointLab({ bodies: { windowBytes: 65_536, resumeMs: RESUME_MS } });
