@@ -150,6 +150,8 @@ class FrameAnswer implements AnswerWriter {
       return 'TOO_LARGE';
     }
     remote.traffic.messagesOut += 1;
+    // Between nodes nobody asks for it.
+    response.sendDate = false;
     remote.traffic.bytesOut += replies.content(response, { type: typeOf(codec), data, bytes }, gzip);
     return 'queued';
   }

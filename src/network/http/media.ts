@@ -24,6 +24,10 @@ export function mediaType(contentType: string | undefined): string {
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
+/** In which encoding Node is to write a body of so many bytes: as one byte for each character, if it is, which is faster. */
+export const encodingOf = (body: string | Uint8Array, bytes: number): 'latin1' | 'utf8' =>
+  typeof body === 'string' && body.length === bytes ? 'latin1' : 'utf8';
+
 /** The content codings that are read. */
 export const CODINGS: readonly string[] = ['gzip', 'deflate'];
 

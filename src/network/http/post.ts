@@ -13,6 +13,7 @@ import type { BaseUrl } from './base-url.js';
 import { REPEAT_HEADER } from './card.js';
 import type { Connector } from './connector.js';
 import { postError, unsent } from './failure.js';
+import { encodingOf } from './media.js';
 
 /** Where what is for one node goes. */
 export interface PostTarget {
@@ -41,6 +42,7 @@ export interface Sending {
   readonly method: 'POST' | 'HEAD';
   readonly headers: readonly string[];
   readonly body: string | Uint8Array;
+  readonly bytes: number;
   /** On a socket of its own. */
   readonly fresh: boolean;
 }
@@ -113,7 +115,7 @@ export class Post extends Deadline {
     this.fail(new NetworkTimeoutError(text, { node, address: url.text }));
   }
 
-  #send({ method, headers, body, fresh }: Sending): void {
+  #send({ method, headers, body, bytes, fresh }: Sending): void {
     const { url, path, secure, connector } = this.#target;
     const agent = fresh ? connector.fresh : connector.agent;
     // A list of headers is written as it stands.
@@ -123,7 +125,7 @@ export class Post extends Deadline {
     this.#request = request;
     request.on('response', (response) => this.#answered(response));
     request.on('error', (error) => this.#broken(request, error));
-    request.end(body);
+    request.end(body, encodingOf(body, bytes));
   }
 
   /**

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { NetworkError } from '../../base/errors.js';
 import { CARD_HEADER } from './card.js';
 import type { Hub } from './hub.js';
-import { compressed, JSON_TYPE } from './media.js';
+import { compressed, encodingOf, JSON_TYPE } from './media.js';
 import { RETRY_AFTER_S, statusOf } from './status.js';
 
 export interface Content {
@@ -37,7 +37,7 @@ export class Replies {
     const headers = [CARD_HEADER, card, 'Content-Type', type, 'Content-Length', `${length}`];
     if (packed) headers.push('Content-Encoding', 'gzip', 'Vary', 'Accept-Encoding');
     response.writeHead(200, this.#ending(headers));
-    response.end(body);
+    response.end(body, encodingOf(body, length));
     return length;
   }
 

@@ -54,7 +54,7 @@ export class Writer {
       const headers = this.#headers();
       headers.push('Content-Type', typeOf(codec), 'Content-Length', `${length}`);
       if (packed) headers.push('Content-Encoding', 'gzip');
-      post.begin({ method: 'POST', headers, body: packed ?? data, fresh: false });
+      post.begin({ method: 'POST', headers, body: packed ?? data, bytes: length, fresh: false });
     } catch (error) {
       post.failUnsent(error);
     }
@@ -63,7 +63,7 @@ export class Writer {
   /** Asks whether the node is there, and whether it has this one as a peer. */
   probe(post: Post): void {
     try {
-      post.begin({ method: 'HEAD', headers: this.#headers(), body: '', fresh: true });
+      post.begin({ method: 'HEAD', headers: this.#headers(), body: '', bytes: 0, fresh: true });
     } catch (error) {
       post.failUnsent(error);
     }
