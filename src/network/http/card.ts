@@ -38,10 +38,13 @@ export function cardText(card: Card): string {
   const parts = [`node=${node}`];
   if (to !== undefined) parts.push(`to=${to}`);
   if (cluster !== undefined) parts.push(`cluster=${cluster}`);
-  parts.push(`role=${role}`, `instance=${instance}`, `version=${encodeURIComponent(version)}`);
+  parts.push(`role=${role}`, `instance=${instance}`, `version=${escaped(version.slice(0, MAX_VERSION))}`);
   parts.push(`reads=${[...reads].join(',')}`, `max=${maxFrameBytes}`);
   return parts.join('; ');
 }
+
+/** Percent-encoded; half a pair of UTF-16 cannot be. */
+const escaped = (text: string): string => encodeURIComponent(Buffer.from(text).toString());
 
 /** Reads cards; the same few come again and again. */
 export class Cards {
