@@ -138,8 +138,8 @@ async function attackLeader(codec: Codec, seed: string, frames: number): Promise
   const enough = frames / 140;
   assert.ok((counters['requests'] ?? 0) > enough && (counters['handled'] ?? 0) > enough, 'the attack got somewhere');
   for (const node of [...network.peers.keys()]) network.disconnect(node, new NetworkError('CLOSED', 'the end'));
-  // Their requests end with them; the wheel's timer runs out once.
-  await clock.advance(10_000);
+  // Their requests end with them, half a body half a minute later; the wheel's timer runs out once.
+  await clock.advance(60_000);
   assert.equal(clock.pending, idle, 'something still waits');
   assert.deepEqual(network.unreadable, [], 'the leader sent what a peer refuses');
   assert.deepEqual(failures, [], 'something failed that is nobody else’s fault');
