@@ -45,6 +45,10 @@ test('a node has no other role than that of a node, whatever it says', async () 
     assert.match(answer, /^403 .*NOT_ALLOWED.*only collaborator/, role);
   }
   assert.deepEqual(leader.status().nodes, []);
+  for (const type of ['netmgr.evict', 'netmgr.invite.create', 'netmgr.emit']) {
+    const answer = await post(`${network?.baseUrl}/v1/call/${type}`, { 'netmgr-from': 'w1' }, { node: 'w2' });
+    assert.match(answer, /^403 .*NOT_ALLOWED/, `${type}: ${answer}`);
+  }
 });
 
 test('callers under many names take no way to a node from this one', async () => {

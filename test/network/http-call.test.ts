@@ -122,7 +122,7 @@ describe('calls with curl', { skip: noCurl }, () => {
       assert.match(body.toString(), /header netmgr-timeout-ms: '.*' is not an integer/);
     }
     const peer = b.network.peers.get('shell');
-    assert.deepEqual([peer?.role, peer?.instance, peer?.traffic.messagesIn], ['operator', 'caller', 1]);
+    assert.deepEqual([peer?.role, peer?.instance, peer?.traffic.messagesIn], ['collaborator', 'caller', 1]);
   });
 
   it('fail with a status that fits, and with code and message', async () => {

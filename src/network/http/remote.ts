@@ -72,7 +72,8 @@ export class Remote extends Deadline implements Addressee {
   /** Somebody calls by that name who says nothing of a process. @throws NetworkError what the admission says */
   called(via: () => Via): Peer {
     this.#heardAt = this.#host.hub.wiring.clock.now();
-    const role: Role = 'operator';
+    // Nothing proves that it may do more than a node.
+    const role: Role = 'collaborator';
     return this.peer ?? this.#connect({ role, instance: CALLER_INSTANCE, version: 'unknown' }, via(), true);
   }
 
