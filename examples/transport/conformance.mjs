@@ -9,6 +9,7 @@ const subject = {
   maxMessageBytes: 1024 * 1024,
   lacks: {
     silence: 'whoever holds a port is told when the other end closes, and nothing else comes between the two',
+    vanish: 'a port closes with its thread',
     halfClose: 'a port closes as a whole',
     loss: 'nothing is lost between threads',
   },

@@ -178,6 +178,14 @@ export class ChaosProxy implements AsyncDisposable {
   }
 
   /**
+   * The connections that are open now fall silent for good, as if the host at one end had lost its power: bytes, ends and
+   * resets of either side are lost. New ones are as ever.
+   */
+  abandon(): void {
+    for (const connection of this.#open) connection.abandon();
+  }
+
+  /**
    * Begins a fault whose nodes are `client` and `server`, for `forMs` milliseconds or until its end. A crash resets every
    * connection, and those that come while it lasts.
    * @throws NetworkError INVALID_OPTION naming the field

@@ -22,6 +22,7 @@ export class ProxiedConnection {
   readonly #up: ProxiedStream;
   #server: Socket | undefined;
   #down: ProxiedStream | undefined;
+  #abandoned = false;
   #over = false;
 
   constructor(host: ProxiedHost, client: Socket) {
@@ -35,7 +36,8 @@ export class ProxiedConnection {
   /** Only when both ways are open: what would dial hears nothing while one is not. */
   dial(): void {
     const { links, weather, counters } = this.#host;
-    if (this.#server || this.#over || weather.blocked(links.up) || weather.blocked(links.down)) return;
+    if (this.#server || this.#over || this.#abandoned) return;
+    if (weather.blocked(links.up) || weather.blocked(links.down)) return;
     const target = this.#host.target();
     if (!target) {
       counters.targetFailed += 1;
@@ -68,6 +70,13 @@ export class ProxiedConnection {
 
   halfClose(direction: 'up' | 'down'): void {
     (direction === 'up' ? this.#up : this.#down)?.end();
+  }
+
+  /** Nothing passes any more, and nobody is told. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#up.close();
+    this.#down?.close();
   }
 
   /** Resets both sides. Idempotent. */

@@ -12,7 +12,10 @@ export const memorySubject = (
   name,
   shape: 'star',
   maxMessageBytes: 1024 * 1024,
-  lacks: { halfClose: 'its connections have no halves that could end by themselves' },
+  lacks: {
+    vanish: 'what a barrier holds back, the end of a connection as well, passes when it falls',
+    halfClose: 'its connections have no halves that could end by themselves',
+  },
   open() {
     const clock = new VirtualClock();
     const hub = new InMemoryNetwork({ clock, random: seededRandom(options.seed ?? 1), ...options });

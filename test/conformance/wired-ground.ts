@@ -16,6 +16,7 @@ export const wiredGround = (
   silence: (node) => wires.silence(node),
   heal: (node) => wires.heal(node),
   kill: (node) => wires.kill(node),
+  vanish: (node) => wires.vanish(node),
   halfClose: (node, peer) => wires.halfClose(node, peer),
   async close() {
     await wires.close();

@@ -161,6 +161,18 @@ export class Stage {
     await this.settle(station.network.stop({ graceMs: 0 }), `what was killed is stopped`);
   }
 
+  /** The node ends, and nobody is told. */
+  async vanish(station: Station): Promise<void> {
+    station.over = true;
+    station.watch.killed();
+    const vanish = this.#able('vanish', this.#ground.vanish);
+    await this.settle(
+      Promise.resolve(vanish.call(this.#ground, station.name)),
+      `the ground lets ${station.name} vanish`,
+    );
+    await this.settle(station.network.stop({ graceMs: 0 }), `what has vanished is stopped`);
+  }
+
   halfClose(station: Station, peer: Station): void {
     this.#able('halfClose', this.#ground.halfClose).call(this.#ground, station.name, peer.name);
   }
@@ -188,6 +200,13 @@ export class Stage {
       () => 'it went on',
     );
     return promise;
+  }
+
+  /** The event loop turns once. */
+  async turn(): Promise<void> {
+    const { clock } = this.#ground;
+    if (clock) await clock.advance(0);
+    else await realTurn();
   }
 
   /** Time goes by, long enough for whatever is under way to arrive. */

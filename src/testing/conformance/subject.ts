@@ -9,6 +9,7 @@ import type { NetworkWiring } from '../../network/wiring.js';
  *
  * - `silence`: nothing passes to or from a node any more, and nobody is told.
  * - `kill`: a node ends without a word: its connections are gone, and nobody listens at its address.
+ * - `vanish`: a node ends, and not even the end of its connections is heard of: its host has lost its power.
  * - `halfClose`: one direction of a connection ends while the other stays open.
  * - `loss`: single messages are lost, repeated and overtaken while their connection stays.
  * - `connections`: a connection stands between two peers, whose end is told at once; they are not found out by the next
@@ -16,7 +17,7 @@ import type { NetworkWiring } from '../../network/wiring.js';
  * - `admission`: a listener asks `NetworkWiring.admit` about each newcomer.
  * - `greetings`: with it the two sides exchange greetings.
  */
-export type Ability = 'silence' | 'kill' | 'halfClose' | 'loss' | 'connections' | 'admission' | 'greetings';
+export type Ability = 'silence' | 'kill' | 'vanish' | 'halfClose' | 'loss' | 'connections' | 'admission' | 'greetings';
 
 /** A transport, as the conformance suite sees it. */
 export interface Subject {
@@ -53,6 +54,11 @@ export interface Ground {
    * one may be made under its name.
    */
   kill?(node: NodeId): void | Promise<void>;
+  /**
+   * The node ends, and nobody is told, not even by the end of its connections, which stay silent for good. Resolves when a
+   * new one may be made under its name, which can be reached and reach others.
+   */
+  vanish?(node: NodeId): void | Promise<void>;
   /** What the node sends to the peer ends, as a stream does; what it receives goes on. */
   halfClose?(node: NodeId, peer: NodeId): void;
   /** From now on some messages of every connection are lost, some arrive twice, and some overtake others. */

@@ -86,6 +86,15 @@ export class Wires {
     this.heal(node);
   }
 
+  /** Its connections fall silent for good, and it is stopped behind them. */
+  async vanish(node: NodeId): Promise<void> {
+    this.silence(node);
+    await this.#nodes.get(node)?.network.stop({ graceMs: 0 });
+    // With those that it has made for its last words.
+    for (const { proxy } of this.#of(node)) proxy.abandon();
+    this.heal(node);
+  }
+
   halfClose(node: NodeId, peer: NodeId): void {
     for (const { from, to, proxy } of this.#ready) {
       if (from === node && to === peer) proxy.halfClose('up');

@@ -115,4 +115,44 @@ export const FAILURES: readonly Demand[] = [
       demandEqual(next.payloads(), ['new'], 'what was sent over a connection that was lost is lost with it');
     },
   },
+  {
+    name: 'failures: a node that vanished and comes again is another instance, and what waited for the first one ends',
+    about: 'requests',
+    needs: ['vanish'],
+    async run(stage) {
+      const [a, b] = await stage.pair();
+      b.handle(() => new Promise(() => {}));
+      const waiting = outcomeOf(a.ask('b', 'wait'));
+      const first = a.network.peers.get('b')?.instance;
+      await stage.until(() => b.network.metrics().messagesIn > 0, 'the request arrives');
+      await stage.vanish(b);
+      demand(a.seen('disconnected').length === 0, 'silence for a moment is not the end of a connection', a.story());
+      const next = await stage.again(b);
+      next.handle((_, { payload }) => payload);
+      a.handle((_, { payload }) => payload);
+      await stage.start(next);
+      const replaced = (): boolean => a.network.peers.get('b')?.instance !== first;
+      await stage.connect(next, a);
+      const asked = next.ask('a', 'hello');
+      await stage.until(replaced, 'the new instance takes the place of the old one', () => a.story());
+      demandEqual(await stage.settle(asked, 'a request of the new one'), 'hello', 'the new one is heard');
+      demandEqual(
+        await stage.settle(waiting, 'a request to the old one'),
+        'CLOSED',
+        'what waited for the old one ends',
+      );
+      demandEqual(
+        await stage.settle(a.ask('b', 'again'), 'a request to the new one'),
+        'again',
+        'the new one is reached',
+      );
+      const told = a.events.flatMap((event) =>
+        event.type === 'connected' || event.type === 'disconnected'
+          ? [`${event.type} ${event.peer.instance === first}`]
+          : [],
+      );
+      const expected = ['connected true', 'disconnected true', 'connected false'];
+      demandEqual(told, expected, 'the old one is told as `disconnected` before the new one as `connected`');
+    },
+  },
 ];

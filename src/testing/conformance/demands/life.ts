@@ -3,9 +3,12 @@ import { payloadOf } from '../../../message/raw-payload.js';
 import { codeOf, demand, demandCode, demandEqual, outcomeOf } from '../assertions.js';
 import type { Demand } from '../demand.js';
 import type { Station } from '../station.js';
+import { noise } from './noise.js';
 import { numbers } from './numbers.js';
 
 const COUNT = 500;
+/** Bytes that wait when a node is stopped. */
+const QUEUED = 4 * 1024 * 1024;
 
 const aborted = (): AbortSignal => {
   const controller = new AbortController();
@@ -172,8 +175,11 @@ export const LIFE: readonly Demand[] = [
     about: 'messages',
     async run(stage) {
       const [a, b] = await stage.pair();
-      const text = 'x'.repeat(1000);
-      for (const number of numbers(COUNT)) b.tell('a', { number, text });
+      // More than is under way at a time.
+      const text = noise(Math.floor(QUEUED / COUNT));
+      for (const number of numbers(COUNT)) {
+        demandEqual(b.tell('a', { number, text }), 'queued', `${QUEUED / 2 ** 20} MiB may wait for a peer`);
+      }
       await stage.stop(b, { graceMs: 5000 });
       await stage.until(
         () => a.seen('disconnected').length === 1,

@@ -97,6 +97,8 @@ export const ORDER: readonly Demand[] = [
       for (const number of numbers(COUNT)) {
         a.tell('b', number);
         b.tell('a', number);
+        // Some before there is a connection, some when there is one, and some when there is another.
+        if (number % 20 === 19) await stage.turn();
       }
       await allArrive(stage, a, b);
       const seen = [a.seen('connected').length, b.seen('connected').length];
