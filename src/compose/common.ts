@@ -6,6 +6,7 @@ import { type Random, systemRandom } from '../base/random.js';
 import { VERSION } from '../base/version.js';
 import type { ListenOptions } from '../network/framed/listen-options.js';
 import { SocketAuthenticator } from '../network/socket-authenticator.js';
+import type { BodyLimits } from '../network/streams/limits.js';
 import type { WebSocketLimits } from '../network/websocket/options.js';
 import type { NetworkFactory } from '../network/wiring.js';
 
@@ -23,6 +24,8 @@ export interface CommonOptions {
   readonly network?: NetworkFactory | undefined;
   /** Bounds of the WebSocket transport. */
   readonly limits?: Partial<WebSocketLimits> | undefined;
+  /** Bounds of the byte streams that go with requests. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,6 +41,7 @@ interface Machine {
   readonly log: Log;
   readonly version: string;
   readonly pid: number;
+  readonly bodies: Partial<BodyLimits> | undefined;
 }
 
 export function machineOf(options: CommonOptions): Machine {
@@ -47,6 +51,7 @@ export function machineOf(options: CommonOptions): Machine {
     log: options.log ?? silentLog,
     version: VERSION,
     pid: process.pid,
+    bodies: options.bodies,
   };
 }
 

@@ -6,6 +6,7 @@ import { type HandleMethod, type Handler, handleMethod } from '../manager/handle
 import { NetworkManager } from '../manager/manager.js';
 import { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
+import type { BodyLimits } from '../network/streams/limits.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import { LogAudit } from './audit.js';
 import { Guard } from './guard.js';
@@ -35,6 +36,8 @@ export interface CollaboratorOptions {
   /** Whichever cluster it finds, if left out. */
   readonly cluster?: string | undefined;
   readonly handlers?: readonly Handler[] | undefined;
+  /** Bounds of byte streams. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
   /** For selectors: `tag.gpu=1`. At most 64, texts of at most 256 characters. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** How much this node likes to do at once; the leader prefers nodes with a free slot. @default 1 */
@@ -89,6 +92,7 @@ export class Collaborator implements AsyncDisposable {
       stamp,
       clock,
       log,
+      bodies: options.bodies,
       authorise: (message, peer) => guard.check(message, peer),
       arrived: (peer) => {
         if (peer.role === 'leader') this.#link.arrived();

@@ -12,6 +12,7 @@ import { Stamp } from '../message/stamp.js';
 import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { BodyLimits } from '../network/streams/limits.js';
 import { BODY_VERBS } from '../network/streams/wire.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import { Administration } from './administration.js';
@@ -43,6 +44,8 @@ export interface LeaderOptions {
   readonly version: string;
   readonly log?: Log | undefined;
   readonly handlers?: readonly Handler[] | undefined;
+  /** Bounds of byte streams. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
   /** This process. @default 0 */
   readonly pid?: number | undefined;
   /** What collaborators dial, for `status`. */
@@ -109,6 +112,7 @@ export class Leader implements AsyncDisposable {
       stamp,
       clock,
       log,
+      bodies: options.bodies,
       authorise: (message, peer) => guard.check(message, peer),
       relay: (message, peer) => this.#relay.route(message, peer),
       arrived: (peer) => this.#roster.arrived(peer),

@@ -10,6 +10,7 @@ import { payloadOf } from '../message/raw-payload.js';
 import { Stamp } from '../message/stamp.js';
 import type { Network, PeerEvent } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import type { BodyLimits } from '../network/streams/limits.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import type { Asker } from '../security/authorisation.js';
 import { ownRefusal } from './guard.js';
@@ -41,6 +42,8 @@ export interface OperatorOptions {
   readonly random: Random;
   readonly version: string;
   readonly log?: Log | undefined;
+  /** Bounds of byte streams. */
+  readonly bodies?: Partial<BodyLimits> | undefined;
   /** @default 'operator' */
   readonly role?: 'operator' | 'observer' | undefined;
   /** Whichever it finds, if left out. */
@@ -81,6 +84,7 @@ export class Operator implements OperatorApi {
       stamp,
       clock,
       log,
+      bodies: options.bodies,
       arrived: () => this.#pulse.arrived(),
     });
     this.#pulse = new Pulse({ manager: this.#manager, clock, random, report: () => ({}) });

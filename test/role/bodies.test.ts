@@ -15,6 +15,7 @@ import { Stage } from './stage.js';
 assertNothingLeft();
 
 const MIB = 1024 * 1024;
+const WINDOW = 960 * 1024;
 const BYTES = bytesOf(3 * MIB);
 
 const store = (runs: string[] = []): Handler =>
@@ -201,7 +202,7 @@ describe('a body in a cluster', () => {
       ['body-cancel', 'e-1', 'INVALID_MESSAGE'],
     );
     const granted = await say({ id: 'r-1', kind: 'request', type: 'store', to: 'w1', ttl: 5000, body: {} });
-    assert.deepEqual([granted.type, granted.payload], ['body-credit', { offset: 0, window: MIB }]);
+    assert.deepEqual([granted.type, granted.payload], ['body-credit', { offset: 0, window: WINDOW }]);
     const payload = { offset: MIB, crc: 0, data: Uint8Array.of(1) };
     await say({ kind: 'control', type: 'body-chunk', re: 'r-1', payload });
     const codes = puppet.received.slice(-2).map((message) => (payloadOf(message) as { code: string }).code);

@@ -55,15 +55,12 @@ interface MaybeReadable extends AsyncIterable<Uint8Array> {
 /** What was read, of what can be read only once: a second time it would be empty, or begin in the middle. */
 const used = new WeakSet<object>();
 
-/** Of bytes at hand, so much at a time. */
-const PIECE_BYTES = 256 * 1024;
-
 /** Whether it can be sent again after it was read. */
 export const isRereadable = (body: Body): boolean => body instanceof Uint8Array || !(Symbol.asyncIterator in body);
 
 /** @throws NetworkError INVALID_OPTION: it is none of the forms of a body */
 export function sourceOf(body: Body): BodySource {
-  if (body instanceof Uint8Array) return rereadable({ size: body.length, read: (offset) => pieces(body, offset) });
+  if (body instanceof Uint8Array) return rereadable({ size: body.length, read: (offset) => rest(body, offset) });
   if (typeof body === 'object' && body !== null) {
     // First of all: a Readable has a `read` as well, of another kind.
     if (Symbol.asyncIterator in body) return onceReadable(body);
@@ -122,6 +119,6 @@ function destroy(bytes: MaybeReadable): void {
 /** Nobody wants these bytes any more, nor to hear of what goes wrong with them. */
 const quietly = (act: () => Promise<unknown>): Promise<unknown> => act().catch(() => {});
 
-async function* pieces(bytes: Uint8Array, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = offset; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+async function* rest(bytes: Uint8Array, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes.subarray(offset);
 }

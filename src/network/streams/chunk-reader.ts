@@ -80,6 +80,10 @@ export class ChunkReader {
       // The end is found again by whoever asks next.
       if (piece === undefined) break;
       this.#ahead = undefined;
+      if (piece.length >= SMALL_BYTES) {
+        this.#rest = piece;
+        break;
+      }
       gathered ??= begun(first, maxBytes);
       const fits = Math.min(piece.length, maxBytes - size);
       gathered.set(fits === piece.length ? piece : piece.subarray(0, fits), size);

@@ -61,7 +61,7 @@ export class IncomingBody extends Deadline implements ByteStream {
   #finished: Deferred<WholeBody> | undefined;
   #iterated = false;
   #closed = false;
-  /** What the network did not take, to be said again. */
+  /** To be said later: it is not due yet, or the network did not take it. */
   #owed: 'credit' | 'taken' | undefined;
 
   constructor(host: IncomingHost, { message, peer, owner }: Arriving) {
@@ -189,7 +189,7 @@ export class IncomingBody extends Deadline implements ByteStream {
     this.#host.wheel.remove(this);
   }
 
-  /** Says again what the network did not take. */
+  /** Says what is owed. */
   expire(): void {
     const owed = this.#owed;
     this.#owed = undefined;
@@ -271,7 +271,9 @@ export class IncomingBody extends Deadline implements ByteStream {
   }
 
   #tellIfDue(): void {
-    if (this.#window.isDue(this.#host.clock.now())) this.#tellCredit();
+    const dueIn = this.#window.dueIn(this.#host.clock.now());
+    if (dueIn === 0) this.#tellCredit();
+    else if (this.#owed === undefined) this.#owe('credit', dueIn);
   }
 
   #tellCredit(resend?: number): void {
@@ -286,10 +288,18 @@ export class IncomingBody extends Deadline implements ByteStream {
   }
 
   #tell(what: 'credit' | 'taken', verb: BodyVerb, payload: unknown): boolean {
-    if (this.#host.send(this, verb, payload) === 'queued') return true;
-    this.#owed = what;
-    if (!this.#closed) this.#host.wheel.add(this, REFUSED_MS);
+    if (this.#host.send(this, verb, payload) === 'queued') {
+      if (this.#owed === what) this.#owed = undefined;
+      return true;
+    }
+    this.#owe(what, REFUSED_MS);
     return false;
+  }
+
+  #owe(what: 'credit' | 'taken', ms: number): void {
+    if (this.#closed) return;
+    this.#owed = what;
+    this.#host.wheel.add(this, ms);
   }
 }
 

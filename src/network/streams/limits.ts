@@ -3,7 +3,10 @@ import { shownValue } from '../../message/guard.js';
 
 /** Bounds of what a node does about bodies. Every one has a row in docs/limits.md. */
 export interface BodyLimits {
-  /** Bytes of one body that arrive before its handler has taken those before them. 4 KiB to 64 MiB. @default 1 MiB */
+  /**
+   * Bytes of one body that arrive before its handler has taken those before them. 4 KiB to 64 MiB.
+   * @default 960 KiB: one body keeps a connection busy, and does not yet congest it
+   */
   readonly windowBytes: number;
   /** Bodies that come in at a time; those beyond are answered OVERLOADED. 1 to 100,000. @default 256 */
   readonly maxIncoming: number;
@@ -19,7 +22,7 @@ export interface BodyLimits {
 const KIB = 1024;
 const DAY_MS = 86_400_000;
 
-const DEFAULTS: BodyLimits = { windowBytes: KIB * KIB, maxIncoming: 256, maxOutgoing: 1024, resumeMs: 30_000 };
+const DEFAULTS: BodyLimits = { windowBytes: 960 * KIB, maxIncoming: 256, maxOutgoing: 1024, resumeMs: 30_000 };
 
 const RANGES: Readonly<Record<keyof BodyLimits, readonly [number, number]>> = {
   windowBytes: [4 * KIB, 64 * KIB * KIB],

@@ -6,7 +6,7 @@ export type Place = 'next' | 'known' | 'ahead';
 
 /** The sender is told when so much of the window has been taken, */
 const CREDITS_IN_WINDOW = 4;
-/** or, of a body that is taken slowly, after so long: it counts its timeout from the last progress. */
+/** or, of a body that is taken slowly, after so many milliseconds: it counts its timeout from the last progress. */
 const CREDIT_MS = 100;
 
 /** How far a body has come in, how much of it was taken, and what the sender may send. No I/O, no time of its own. */
@@ -64,10 +64,11 @@ export class ReceiveWindow {
     this.#taken += length;
   }
 
-  /** Whether the sender should be told what it may send. */
-  isDue(now: number): boolean {
+  /** In how many milliseconds the sender should be told what it may send; 0: now; Infinity: it knows. */
+  dueIn(now: number): number {
     const taken = this.#taken - this.#toldTaken;
-    return taken > 0 && (taken * CREDITS_IN_WINDOW >= this.#windowBytes || now - this.#toldAt >= CREDIT_MS);
+    if (taken === 0) return Number.POSITIVE_INFINITY;
+    return taken * CREDITS_IN_WINDOW >= this.#windowBytes ? 0 : Math.max(0, this.#toldAt + CREDIT_MS - now);
   }
 
   /** What the sender may send. */

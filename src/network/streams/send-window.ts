@@ -12,7 +12,7 @@ export interface Change {
 /** A chunk is at most this, */
 const MAX_CHUNK_BYTES = 256 * 1024;
 /** and so much of the window, so that the credits for the first ones come before the last ones are sent. */
-const CHUNKS_IN_WINDOW = 4;
+const CHUNKS_IN_WINDOW = 3;
 
 /** What the sender of a body knows of the receiver: how far it is, and how far the sender may go. No I/O, no time. */
 export class SendWindow {
