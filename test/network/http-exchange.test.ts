@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
 import { assertNothingLeft } from '../leaks.js';
-import { HttpNodes, until } from './http-nodes.js';
+import { cardOf, HttpNodes, until } from './http-nodes.js';
 
 assertNothingLeft();
 
@@ -127,6 +127,26 @@ test('a peer that does not answer in time says so, and its socket is used again'
   await until(() => a.seen('undelivered').length === 1, 'the end of the POST');
   assert.equal(a.seen('undelivered')[0]?.error.code, 'TIMEOUT');
   assert.equal(await a.ask('b', 'quick'), 'quick');
+  assert.equal(a.seen('disconnected').length, 0);
+});
+
+test('a node that does not say that it has no answer is given up a little later, and is not gone for that', async () => {
+  await using nodes = new HttpNodes();
+  const a = await nodes.node('a');
+  let posts = 0;
+  const url = await nodes.server((request, response) => {
+    posts += 1;
+    request.resume();
+    if (posts === 1) response.writeHead(204, { netmgr: cardOf('b', 'a') }).end();
+  });
+  nodes.addresses.set('b', url);
+  a.tell('b', 'hello');
+  await until(() => a.network.peers.has('b'), 'the first answer');
+  a.network.send(a.stamp.make({ id: 'r-1', kind: 'request', type: 'ask', to: 'b', ttl: 20 }));
+  await until(() => a.seen('undelivered').length === 1, 'the end of the request');
+  const [{ id, node, error }] = a.seen('undelivered') as [ReturnType<typeof a.seen<'undelivered'>>[0]];
+  assert.deepEqual([id, node, error.code], ['r-1', 'b', 'TIMEOUT']);
+  assert.match(error.message, /no answer from b \(http:.*\) in time/);
   assert.equal(a.seen('disconnected').length, 0);
 });
 

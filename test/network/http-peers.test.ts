@@ -36,7 +36,7 @@ test('a peer is connected with the first exchange that succeeds, either way', as
 
 test('where nobody listens a request ends with CONNECTION_FAILED, and what else was for the node is lost', async () => {
   await using nodes = new HttpNodes();
-  const a = await nodes.node('a');
+  const a = await nodes.node('a', { limits: { maxBatchBytes: 500 } });
   nodes.addresses.set('b', 'http://127.0.0.1:1');
   const error = await a.error('b');
   assert.deepEqual([error.code, error.node, error.address], ['CONNECTION_FAILED', 'b', 'http://127.0.0.1:1']);

@@ -123,10 +123,15 @@ describe('HTTP over mutual TLS', () => {
   it('gives up a server that does not shake hands, and with it all that waits', async () => {
     await using nodes = new HttpNodes();
     const a = await secure(nodes, 'a', { limits: { connectTimeoutMs: 100, maxSockets: 2 } });
-    nodes.addresses.set('b', (await nodes.tcp(() => {})).replace('http:', 'https:'));
+    let dials = 0;
+    const mute = await nodes.tcp(() => {
+      dials += 1;
+    });
+    nodes.addresses.set('b', mute.replace('http:', 'https:'));
     const outcomes = await Promise.all([1, 2, 3].map((i) => a.failure('b', i)));
     assert.deepEqual(outcomes, ['CONNECTION_FAILED', 'CONNECTION_FAILED', 'CONNECTION_FAILED']);
     assert.match(a.seen('undelivered')[0]?.error.message ?? '', /no connection within 100 ms/);
+    assert.equal(dials, 1);
   });
 
   it('ends sockets that come and go during the handshake without a trace', async () => {
