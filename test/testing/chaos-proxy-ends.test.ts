@@ -109,7 +109,12 @@ test('UNIX sockets on both sides, cut as well', async (t) => {
 });
 
 test('a target may change, and be away for a while', async (t) => {
-  const server = createServer((socket) => socket.on('error', () => {}).end('here'));
+  const server = createServer((socket) =>
+    socket
+      .on('error', () => {})
+      .resume()
+      .end('here'),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   let target: ProxyTarget | undefined;
