@@ -127,8 +127,15 @@ export class ProxiedStream {
   }
 }
 
-/** Resets a TCP connection; a UNIX socket has no such thing, and is closed. */
+/**
+ * Resets a TCP connection. What has no reset is closed: a UNIX socket, and a half that was ended already, for which Node
+ * would fail and keep the handle open.
+ */
 export function reset(socket: Socket): void {
+  if (socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
   try {
     socket.resetAndDestroy();
   } catch {
