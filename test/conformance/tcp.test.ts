@@ -5,4 +5,4 @@ import { tcpSubject } from './tcp-subject.js';
 assertNothingLeft();
 
 conforms(tcpSubject('tcp, json', { codecs: ['json'] }));
-conforms(tcpSubject('tcp, msgpack, TLS', { codecs: ['msgpack'], tls: true }), { through: 'bare' });
+conforms(tcpSubject('tcp, msgpack, TLS', { codecs: ['msgpack'], tls: true }), 'bare');

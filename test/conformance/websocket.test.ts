@@ -5,5 +5,5 @@ import { webSocketJson, webSocketTls, webSocketUnix } from './websocket-subject.
 assertNothingLeft();
 
 conforms(webSocketJson());
-conforms(webSocketUnix(), { through: 'bare' });
-conforms(webSocketTls(), { through: 'bare' });
+conforms(webSocketUnix(), 'bare');
+conforms(webSocketTls(), 'bare');
