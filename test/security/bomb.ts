@@ -3,6 +3,7 @@ export type Bomb = 'depth' | 'fragments' | 'pings' | 'slow readers' | 'deflate';
 
 export const BOMBS: readonly Bomb[] = ['depth', 'fragments', 'pings', 'slow readers', 'deflate'];
 
+/** What one process is to do for a while; several in turn, over the same connections where they are still there. */
 export interface BombOrder {
   readonly port: number;
   readonly bomb: Bomb;
@@ -16,6 +17,7 @@ export interface BombOrder {
   readonly durationMs: number;
 }
 
+/** Of one order. */
 export interface BombReport {
   readonly thrown: number;
   /** Connections that the leader ended. */

@@ -1,6 +1,6 @@
 /**
  * A process of its own with many members that are up to no good. Told over IPC by a `BombOrder`; answers with a
- * `BombReport` when its time is over.
+ * `BombReport` when its time is over, and waits for the next one.
  */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -37,7 +37,7 @@ function deflated(): Buffer {
   return Buffer.concat([header, data]);
 }
 
-const report = { thrown: 0, closed: 0, accepted: 0 };
+let report = { thrown: 0, closed: 0, accepted: 0 };
 const deflateBomb = deflated();
 
 function throwBomb(bomb: Bomb, guest: Guest): void {
@@ -65,43 +65,47 @@ function throwBomb(bomb: Bomb, guest: Guest): void {
 }
 
 class Lane {
-  readonly #order: BombOrder;
   readonly #index: number;
   readonly #key = DeviceKey.generate();
   #guest: Guest | undefined;
   #said = 0;
 
-  constructor(order: BombOrder, index: number) {
-    this.#order = order;
+  constructor(index: number) {
     this.#index = index;
   }
 
-  async run(until: number): Promise<void> {
-    const { bomb, connections, harmless } = this.#order;
+  async run(order: BombOrder, until: number): Promise<void> {
+    const { bomb, connections, harmless } = order;
     // Not all at once.
     await rest((this.#index / connections) * REST_MS[bomb]);
     while (performance.now() < until) {
-      const guest = await this.#connected().catch(() => undefined);
-      if (guest && harmless) this.#behave(guest, harmless.leaveAfter);
+      const guest = await this.#connected(order).catch(() => undefined);
+      if (guest && harmless) this.#behave(guest, bomb, harmless.leaveAfter);
       else if (guest) throwBomb(bomb, guest);
       await rest(REST_MS[bomb]);
     }
+    if (this.#guest?.closeCode !== undefined) report.closed += 1;
     this.#guest?.end();
+    this.#guest = undefined;
   }
 
-  #behave(guest: Guest, leaveAfter: number): void {
+  #behave(guest: Guest, bomb: Bomb, leaveAfter: number): void {
     report.thrown += 1;
     this.#said += 1;
-    guest.say({ kind: 'request', type: 'ping', to: 'leader', payload: HARMLESS });
+    // Nothing is kept of what was said before.
+    guest.said.length = 0;
+    guest.messages.length = 0;
+    // What a slow reader asks for is not forbidden either, if it is read.
+    const payload = bomb === 'slow readers' ? BIG : HARMLESS;
+    guest.say({ kind: 'request', type: 'ping', to: 'leader', payload });
     if (this.#said % leaveAfter === 0) guest.socket.close();
   }
 
-  async #connected(): Promise<Guest> {
+  async #connected({ bomb, port, token, harmless }: BombOrder): Promise<Guest> {
     const present = this.#guest;
     if (present && present.closeCode === undefined) return present;
     if (present) report.closed += 1;
     this.#guest = undefined;
-    const { bomb, port, token, harmless } = this.#order;
     const address = attackersAddress(this.#index);
     if (bomb === 'deflate') await offerDeflate(port, address);
     const crowd = harmless ? 'harmless' : bomb.replace(' ', '-');
@@ -123,11 +127,11 @@ async function offerDeflate(port: number, localAddress: string): Promise<void> {
 
 const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+const lanes: Lane[] = [];
+
 process.on('message', (order: BombOrder) => {
+  report = { thrown: 0, closed: 0, accepted: 0 };
+  while (lanes.length < order.connections) lanes.push(new Lane(lanes.length));
   const until = performance.now() + order.durationMs;
-  const lanes = Array.from({ length: order.connections }, (_, index) => new Lane(order, index));
-  void Promise.all(lanes.map((lane) => lane.run(until))).then(() => {
-    process.send?.(report satisfies BombReport);
-    process.disconnect();
-  });
+  void Promise.all(lanes.map((lane) => lane.run(order, until))).then(() => process.send?.(report satisfies BombReport));
 });

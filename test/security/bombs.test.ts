@@ -7,12 +7,11 @@ import { manyAddresses } from './fortress.js';
 
 assertNothingLeft();
 
-const CONNECTIONS = 20;
-const DURATION_MS = 1_000;
+const SIEGE = { connections: 20, rounds: 1, phaseMs: 1_000 };
 
 for (const bomb of BOMBS) {
-  test(`${bomb}: ${CONNECTIONS} connections do not make the leader grow by 64 MiB`, manyAddresses, async (t) => {
-    const figures = await bombard(bomb, CONNECTIONS, DURATION_MS);
+  test(`${bomb}: ${SIEGE.connections} connections do not make the leader grow by 64 MiB`, manyAddresses, async (t) => {
+    const figures = await bombard(bomb, SIEGE);
     t.diagnostic(JSON.stringify(figures));
     assert.ok(figures.thrown > 0 && figures.accepted === 0, JSON.stringify(figures));
   });
