@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../base/clock.js';
-import { Deadline, type DeadlineWheel } from '../../base/deadline-wheel.js';
+import type { DeadlineWheel } from '../../base/deadline-wheel.js';
 import { type Deferred, deferred } from '../../base/deferred.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
@@ -10,8 +10,9 @@ import type { SendOutcome } from '../network.js';
 import { Ahead } from './ahead.js';
 import { Backlog } from './backlog.js';
 import type { ByteStream, WholeBody } from './byte-stream.js';
+import { Dues } from './dues.js';
 import { ReceiveWindow } from './receive-window.js';
-import { type BodyVerb, CANCEL, type Chunk, CREDIT, type End, TAKEN } from './wire.js';
+import { type BodyVerb, CANCEL, type Chunk, type End } from './wire.js';
 
 /** What a body came with: a message in the hands of a handler. */
 export interface BodyOwner {
@@ -39,16 +40,16 @@ export interface Arriving {
 
 type Result = IteratorResult<Uint8Array, undefined>;
 
-const REFUSED_MS = 100;
 const OVER: Result = { done: true, value: undefined };
 
 /** A body on its way in. */
-export class IncomingBody extends Deadline implements ByteStream {
+export class IncomingBody implements ByteStream {
   readonly message: NetworkMessage;
   readonly peer: NodeId;
   readonly #owner: BodyOwner;
   readonly #host: IncomingHost;
   readonly #window: ReceiveWindow;
+  readonly #dues: Dues;
   readonly #hash = createHash('sha256');
   readonly #backlog = new Backlog();
   /** Made when something is missing before what has come. */
@@ -61,16 +62,16 @@ export class IncomingBody extends Deadline implements ByteStream {
   #finished: Deferred<WholeBody> | undefined;
   #iterated = false;
   #closed = false;
-  /** To be said later: it is not due yet, or the network did not take it. */
-  #owed: 'credit' | 'taken' | undefined;
 
   constructor(host: IncomingHost, { message, peer, owner }: Arriving) {
-    super();
     this.message = message;
     this.peer = peer;
     this.#owner = owner;
     this.#host = host;
     this.#window = new ReceiveWindow(host.windowBytes, message.body?.size, host.clock.now());
+    const { clock, wheel } = host;
+    const send = (verb: BodyVerb, payload: unknown): SendOutcome => host.send(this, verb, payload);
+    this.#dues = new Dues({ clock, wheel, window: this.#window, send });
   }
 
   get size(): number | undefined {
@@ -129,8 +130,8 @@ export class IncomingBody extends Deadline implements ByteStream {
   /** Lets the sender begin, or go on. @param resend which repeat of its it is the answer to */
   admit(resend?: number): void {
     if (this.#failure) this.#host.send(this, CANCEL, this.#failure.toWire());
-    else if (this.isOver) this.#tellTaken();
-    else this.#tellCredit(resend);
+    else if (this.isOver) this.#dues.tellTaken();
+    else this.#dues.tellCredit(resend);
   }
 
   chunk({ offset, crc, data }: Chunk): void {
@@ -154,7 +155,7 @@ export class IncomingBody extends Deadline implements ByteStream {
     if (this.#failure || this.#closed) return;
     if (this.isOver) {
       // It has not heard of it.
-      this.#tellTaken();
+      this.#dues.tellTaken();
       return;
     }
     const wrong = this.#window.endAt(end.size);
@@ -177,6 +178,7 @@ export class IncomingBody extends Deadline implements ByteStream {
   fail(error: NetworkError, say: 'tell' | 'hush'): void {
     if (this.#failure || this.isOver) return;
     this.#failure = error;
+    this.#dues.forget();
     this.#drop();
     if (say === 'tell') this.#host.send(this, CANCEL, error.toWire());
     for (const reader of this.#readers.splice(0)) reader.reject(error);
@@ -186,15 +188,7 @@ export class IncomingBody extends Deadline implements ByteStream {
   /** Its handler has ended: nothing more is taken in. */
   close(): void {
     this.#closed = true;
-    this.#host.wheel.remove(this);
-  }
-
-  /** Says what is owed. */
-  expire(): void {
-    const owed = this.#owed;
-    this.#owed = undefined;
-    if (owed === 'taken') this.#tellTaken();
-    else if (owed === 'credit' && !this.#failure) this.#tellCredit();
+    this.#dues.close();
   }
 
   #receive(offset: number, data: Uint8Array): void {
@@ -210,7 +204,7 @@ export class IncomingBody extends Deadline implements ByteStream {
     }
     this.#window.take(fresh.length);
     reader.resolve({ done: false, value: fresh });
-    this.#tellIfDue();
+    this.#dues.tellIfDue();
   }
 
   #keep(offset: number, data: Uint8Array): void {
@@ -239,7 +233,7 @@ export class IncomingBody extends Deadline implements ByteStream {
       this.#window.take(piece.length);
       this.#owner.bodyGotOn(false);
       if (this.isOver) this.#over();
-      else this.#tellIfDue();
+      else this.#dues.tellIfDue();
       return Promise.resolve({ done: false, value: piece });
     }
     if (this.#whole) return Promise.resolve(OVER);
@@ -250,7 +244,7 @@ export class IncomingBody extends Deadline implements ByteStream {
 
   /** The last byte was taken, and all was right. */
   #over(): void {
-    this.#tellTaken();
+    this.#dues.tellTaken();
     for (const reader of this.#readers.splice(0)) reader.resolve(OVER);
     this.#settle();
   }
@@ -268,38 +262,6 @@ export class IncomingBody extends Deadline implements ByteStream {
   #drop(): void {
     this.#backlog.clear();
     this.#ahead = undefined;
-  }
-
-  #tellIfDue(): void {
-    const dueIn = this.#window.dueIn(this.#host.clock.now());
-    if (dueIn === 0) this.#tellCredit();
-    else if (this.#owed === undefined) this.#owe('credit', dueIn);
-  }
-
-  #tellCredit(resend?: number): void {
-    const { credit } = this.#window;
-    if (this.#tell('credit', CREDIT, resend === undefined ? credit : { ...credit, resend })) {
-      this.#window.told(this.#host.clock.now());
-    }
-  }
-
-  #tellTaken(): void {
-    this.#tell('taken', TAKEN, { size: this.receivedBytes });
-  }
-
-  #tell(what: 'credit' | 'taken', verb: BodyVerb, payload: unknown): boolean {
-    if (this.#host.send(this, verb, payload) === 'queued') {
-      if (this.#owed === what) this.#owed = undefined;
-      return true;
-    }
-    this.#owe(what, REFUSED_MS);
-    return false;
-  }
-
-  #owe(what: 'credit' | 'taken', ms: number): void {
-    if (this.#closed) return;
-    this.#owed = what;
-    this.#host.wheel.add(this, ms);
   }
 }
 
