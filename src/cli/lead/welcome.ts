@@ -25,7 +25,7 @@ export function welcomeLines(welcome: Welcome): readonly string[] {
     return [first, wrapWords(PLAINTEXT, width), `join it with:  netmgr join ${address}`];
   }
   const hostAndPort = address.replace(/^wss:\/\//, '');
-  return [first, ...joinLines(hostAndPort, welcome), ...reachLines(hostAndPort)];
+  return [first, ...joinLines(hostAndPort, welcome), ...reachLines(hostAndPort, width)];
 }
 
 function joinLines(hostAndPort: string, { invitation, width }: Welcome): readonly string[] {
@@ -47,7 +47,7 @@ function joinLines(hostAndPort: string, { invitation, width }: Welcome): readonl
   ];
 }
 
-const reachLines = (hostAndPort: string): readonly string[] =>
-  isLoopback(hostAndPort) || hostAndPort.startsWith('localhost')
-    ? ['(only this host reaches that address; without --bind it listens on all interfaces)']
-    : [];
+const ONLY_HERE = '(only this host reaches that address; without --bind it listens on all interfaces)';
+
+const reachLines = (hostAndPort: string, width: number | undefined): readonly string[] =>
+  isLoopback(hostAndPort) || hostAndPort.startsWith('localhost') ? [wrapWords(ONLY_HERE, width)] : [];
