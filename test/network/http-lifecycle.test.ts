@@ -7,6 +7,9 @@ import { answered, cardOf, HttpNodes, messageOf, postOf, until } from './http-no
 
 assertNothingLeft();
 
+/** Of a POST whose client waits to be told to go on. */
+const withoutBody = () => postOf('x', { netmgr: cardOf('c', 'b'), expect: '100-continue' }).slice(0, -1);
+
 const invalid = (message: RegExp) => ({ code: 'INVALID_OPTION', message });
 
 test('options are checked, and the one that is wrong is named', () => {
@@ -135,11 +138,23 @@ test('stop ends what is not done in time', async () => {
   const asked = a.failure('b');
   a.tell('b', 'x');
   await until(() => b.network.metrics().messagesIn === 2, 'the request');
-  const idle = await nodes.raw(b.port);
+  const half = await nodes.raw(b.port, withoutBody());
+  await until(() => half.text.includes('100 Continue'), 'its headers to be read');
   await b.network.stop({ graceMs: 50 });
   assert.equal(await asked, 'CLOSED');
-  await until(() => idle.closed, 'a socket that said nothing');
+  await until(() => half.closed, 'half a request');
   assert.equal(b.network.counters.terminatedAtStop, 1);
+});
+
+test('a socket on which nothing was said delays no stop', async () => {
+  await using nodes = new HttpNodes();
+  const b = await nodes.node('b');
+  const silent = await nodes.raw(b.port);
+  // Sockets are accepted in the order in which they came: this one was after it.
+  assert.equal((await answered(await nodes.raw(b.port, 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'))).status, 404);
+  await b.network.stop();
+  await until(() => silent.closed, 'it to be ended');
+  assert.equal(b.network.counters.terminatedAtStop, 0);
 });
 
 test('stop in the middle of much traffic leaves nothing, on either side', async () => {
