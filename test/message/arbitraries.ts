@@ -35,8 +35,15 @@ const text = fc.oneof(
     .map(([part, n]) => part.repeat(n)),
   fc.constantFrom('$b64', 'b64"', '\\', '"', 'payload', '\u2028', '😀'),
 );
+/**
+ * V8 14, and some before it, read the key `"\""` as `\`, and others that begin with an escape too, once they have read an
+ * object in which `\` is a key in that place (https://github.com/nodejs/node/issues/63785). Nobody who calls JSON.parse can
+ * do anything about it: where it is so, no key has a backslash.
+ */
+const misreadsKeys =
+  JSON.parse('{"first":[],"\\\\":0}') && Object.keys(JSON.parse('{"first":0,"\\"":0}') as object)[1] !== '"';
 const key = fc.oneof(
-  { weight: 8, arbitrary: text },
+  { weight: 8, arbitrary: text.filter((name) => !(misreadsKeys && name.includes('\\'))) },
   {
     weight: 1,
     arbitrary: fc.constantFrom('__proto__', 'constructor', 'prototype', 'toString', 'toJSON', 'hasOwnProperty'),
