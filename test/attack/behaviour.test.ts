@@ -203,7 +203,8 @@ test('pings whose answers are not read end the connection', async () => {
 });
 
 test('a member that does not read is paused, then dropped, and delays nobody', async () => {
-  const limits = { stallMs: 1_500, ackDelayMs: 200, sweepMs: 100 };
+  // Few pages fill the queue: it is full long before the time to stall is over, on a slow machine too.
+  const limits = { stallMs: 1_500, ackDelayMs: 200, sweepMs: 100, maxQueuedBytes: 256 * 1024 };
   await using arena = await Arena.open({ limits });
   let seen = 0;
   arena.honest.handle('news', {}, () => {
