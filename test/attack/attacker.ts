@@ -16,15 +16,17 @@ export interface Target {
   readonly seed: string;
 }
 
-/** With `frames`, prepare as many; without, throw them. */
+/** With `frames`, prepare as many; with `one`, throw the next, of which there is no report; else throw all that are left. */
 export interface AttackOrder {
   readonly target?: Target;
   readonly frames?: number;
+  readonly one?: true;
 }
 
 export interface AttackReport {
+  /** Frames so far. */
   readonly sent: number;
-  /** Connections that the leader ended. */
+  /** Connections that the leader has ended so far. */
   readonly closed: number;
 }
 
@@ -45,6 +47,8 @@ class Lane {
   #socket: WebSocket | undefined;
   #left = 0;
   #frames: Buffer[] = [];
+  #thrown: Promise<void> = Promise.resolve();
+  sent = 0;
   closed = 0;
 
   constructor({ url, seed }: Target, index: number) {
@@ -60,18 +64,28 @@ class Lane {
     this.#frames = Array.from({ length: frames }, () => this.#mutator.next());
   }
 
-  /** Throws what is prepared, over as many connections as it takes. */
-  async attack(): Promise<number> {
-    const { length } = this.#frames;
+  /** Throws what is left of what is prepared, over as many connections as it takes. */
+  async attack(): Promise<void> {
+    await this.#thrown;
     while (this.#frames.length > 0) {
-      const socket = await this.#connected();
-      if (socket.readyState === WebSocket.OPEN) {
-        socket.send(this.#frames.pop() as Buffer, { binary: this.#codec.binary });
-        this.#left -= 1;
-      }
+      await this.#throw();
       await rest();
     }
-    return length;
+  }
+
+  /** Throws one after those before it; if it cannot, it is left. */
+  throwOne(): void {
+    this.#thrown = this.#thrown.then(() => this.#throw());
+  }
+
+  async #throw(): Promise<void> {
+    const socket = await this.#connected();
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const frame = this.#frames.pop();
+    if (frame === undefined) return;
+    socket.send(frame, { binary: this.#codec.binary });
+    this.#left -= 1;
+    this.sent += 1;
   }
 
   end(): void {
@@ -112,25 +126,31 @@ class Lane {
 }
 
 let lanes: Lane[] = [];
+let ones = 0;
 
 async function attack(): Promise<void> {
-  const sent = await Promise.all(lanes.map((lane) => lane.attack()));
-  report(sent.reduce((sum, count) => sum + count, 0));
+  await Promise.all(lanes.map((lane) => lane.attack()));
+  report();
 }
 
-function report(sent: number): void {
+function report(): void {
+  const sent = lanes.reduce((sum, lane) => sum + lane.sent, 0);
   const closed = lanes.reduce((sum, lane) => sum + lane.closed, 0);
   process.send?.({ sent, closed } satisfies AttackReport);
 }
 
-process.on('message', ({ target, frames }: AttackOrder) => {
+process.on('message', ({ target, frames, one }: AttackOrder) => {
+  if (one) {
+    lanes[ones++ % LANES]?.throwOne();
+    return;
+  }
   if (target) lanes = Array.from({ length: LANES }, (_, index) => new Lane(target, index));
   if (frames === undefined) {
     void attack();
     return;
   }
   for (const lane of lanes) lane.prepare(Math.ceil(frames / LANES));
-  report(0);
+  report();
 });
 process.on('disconnect', () => {
   for (const lane of lanes) lane.end();
