@@ -65,6 +65,8 @@ export interface DecodedFrame {
   readonly messages: readonly NetworkMessage[];
   /** Members of a batch that break a rule of the envelope; the others are delivered. */
   readonly invalid: readonly InvalidMessage[];
+  /** Bytes that its compressed payloads were inflated to. */
+  readonly inflatedBytes: number;
 }
 
 /** Bytes ⇄ messages, pure and bounded. All of them: codecs.ts. */

@@ -28,10 +28,16 @@ export class Inflater {
   readonly #maxFrameBytes: number;
   /** What the frame may still grow by. */
   #room: number;
+  #bytes = 0;
 
   constructor(frameBytes: number, maxFrameBytes: number) {
     this.#maxFrameBytes = maxFrameBytes;
     this.#room = maxFrameBytes - frameBytes;
+  }
+
+  /** What it has made, in all. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /**
@@ -48,6 +54,7 @@ export class Inflater {
       throw broken(`it inflates to ${inflated.length} bytes, but ${rule}`);
     }
     this.#room = maxBytes - inflated.length;
+    this.#bytes += inflated.length;
     return inflated;
   }
 

@@ -51,6 +51,10 @@ export class JsonFrameReader implements DecodedFrame {
     this.#envelopes = envelopeCursor(this.#bytes, this.#ascii);
   }
 
+  get inflatedBytes(): number {
+    return this.#inflater?.bytes ?? 0;
+  }
+
   read(): this {
     const start = skipSpace(this.#bytes, 0);
     let end = start;

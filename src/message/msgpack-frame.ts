@@ -38,6 +38,10 @@ export class MsgpackFrameReader implements DecodedFrame {
     this.#scanner = new MsgpackScanner(this.#bytes, limits);
   }
 
+  get inflatedBytes(): number {
+    return this.#inflater?.bytes ?? 0;
+  }
+
   read(): this {
     const members = this.#scanned();
     const isList = this.#scanner.list(0) !== undefined;

@@ -53,7 +53,14 @@ export class Connection implements LinkOwner {
     // Whoever has not authenticated could have us inflate a thousand times the bytes that we let him send.
     const { plain } = codec;
     this.#sender = new Sender({ host, link, codec: plain, traffic: this.#traffic });
-    this.#receiver = new Receiver(this, { host, sender: this.#sender, codec: plain, lazy, traffic: this.#traffic });
+    this.#receiver = new Receiver(this, {
+      host,
+      link,
+      sender: this.#sender,
+      codec: plain,
+      lazy,
+      traffic: this.#traffic,
+    });
     link.link(this);
   }
 
@@ -190,7 +197,9 @@ export class Connection implements LinkOwner {
     this.refuse(new NetworkError(code, `${this.#name()}: ${cause.message}`, { cause }));
   }
 
+  /** What the peer has sent before the end is still read, if it has to wait. */
   closed(detail: string): void {
+    if (this.#receiver.onceRead(() => this.closed(detail))) return;
     this.#finish(this.farewell ?? new NetworkError('CLOSED', `the connection to ${this.#name()} ended${detail}`));
   }
 
@@ -200,6 +209,7 @@ export class Connection implements LinkOwner {
     const greeter = this.#greeter;
     this.#greeter = undefined;
     this.#sender.end();
+    this.#receiver.end();
     if (this.#peer) this.#host.ended(this, this.#peer, error);
     else greeter?.ended(error);
     this.#host.progressed();

@@ -28,6 +28,8 @@ export type FramedCounters = {
   faultyClosed: number;
   /** Connections ended because what they sent cannot be told apart into frames, or a frame is too large. */
   framingErrors: number;
+  /** Times that a peer was not read for a while, for what it had sent compressed inflated to too much. */
+  inflationPauses: number;
   /** Messages refused because the peer's queue was full. */
   backpressure: number;
   /** Messages refused because they were larger than the peer's frame limit. */
@@ -59,6 +61,7 @@ export const newFramedCounters = (): FramedCounters => ({
   spoofed: 0,
   faultyClosed: 0,
   framingErrors: 0,
+  inflationPauses: 0,
   backpressure: 0,
   tooLarge: 0,
   congested: 0,

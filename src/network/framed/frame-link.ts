@@ -16,6 +16,9 @@ export interface FrameLink {
   writeFrame(frame: Frame, bytes: number, tail?: Uint8Array): void;
   /** Calls back once when what it holds has been taken by the operating system. */
   onceDrained(listener: () => void): void;
+  /** Reads nothing more from the peer; frames that have been read already may still come. Idempotent, as `resume` is. */
+  pause(): void;
+  resume(): void;
   /** Ends it in good order, after what was written; a peer that does not play along is cut off after a while. */
   leave(code: ErrorCode): void;
   /** The same, for a fault of the peer's: `code` is for whoever cannot read the message before it. */

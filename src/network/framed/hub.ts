@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.js';
 import { Emitter } from '../../base/emitter.js';
 import type { NetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -42,6 +43,7 @@ export interface HubParts<T extends Topology> {
 
 /** What a network has once for all of its connections, whichever way they came; hands on what they report. */
 export class Hub<T extends Topology = Topology> implements ConnectionHost {
+  readonly clock: Clock;
   readonly stamp: Stamp;
   readonly limits: FramedLimits;
   readonly counters: FramedCounters;
@@ -60,6 +62,7 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
   constructor({ transport, wiring, limits, counters, topology }: HubParts<T>) {
     const { clock, stamp, log } = wiring;
     const { links } = this;
+    this.clock = clock;
     this.stamp = stamp;
     this.limits = limits;
     this.counters = counters;

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.js';
 import { fromWire, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Codec, DecodedFrame } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
@@ -7,13 +8,16 @@ import type { Meter } from '../meter.js';
 import type { Peer, Traffic } from '../network.js';
 import type { FramedCounters } from './counters.js';
 import { Faults } from './faults.js';
+import type { FrameLink } from './frame-link.js';
 import type { Greeter } from './greeter.js';
+import { InflationThrottle } from './inflation-throttle.js';
 import type { FramedLimits } from './limits.js';
 import type { Sender } from './sender.js';
 import { unshared } from './unshared.js';
 
 /** What the receivers of a network share. */
 export interface ReceiverHost {
+  readonly clock: Clock;
   readonly stamp: Stamp;
   readonly meter: Meter;
   readonly limits: FramedLimits;
@@ -35,6 +39,7 @@ interface ReceiverOwner {
 
 interface ReceiverParts {
   readonly host: ReceiverHost;
+  readonly link: FrameLink;
   readonly sender: Sender;
   /** Of the greeting. */
   readonly codec: Codec;
@@ -49,6 +54,7 @@ const EAGER = { lazy: false };
 export class Receiver {
   readonly #owner: ReceiverOwner;
   readonly #host: ReceiverHost;
+  readonly #link: FrameLink;
   readonly #sender: Sender;
   readonly #options: { readonly lazy: boolean };
   #codec: Codec;
@@ -56,6 +62,7 @@ export class Receiver {
   #peer: Peer | undefined;
   /** Made when there is one. */
   #faults: Faults | undefined;
+  #throttle: InflationThrottle | undefined;
   #left = false;
   #farewell: NetworkError | undefined;
   /** What errors are about that concern no other message: the hello with which the connection began. */
@@ -64,6 +71,7 @@ export class Receiver {
   constructor(owner: ReceiverOwner, parts: ReceiverParts) {
     this.#owner = owner;
     this.#host = parts.host;
+    this.#link = parts.link;
     this.#sender = parts.sender;
     this.#traffic = parts.traffic;
     this.#codec = parts.codec;
@@ -92,16 +100,33 @@ export class Receiver {
   }
 
   received(data: Buffer): void {
+    if (!this.#throttle?.hold(data)) this.#read(data);
+  }
+
+  /** @returns whether some of what has been received is still to be read; then it calls back when that is done */
+  onceRead(then: () => void): boolean {
+    return this.#throttle?.onceRead(then) ?? false;
+  }
+
+  /** The connection has ended: nothing is read any more. */
+  end(): void {
+    this.#throttle?.end();
+  }
+
+  #read(data: Buffer): void {
     this.#traffic.bytesIn += data.length;
     let frame: DecodedFrame;
     try {
       frame = this.#codec.decode(data, this.#host.limits, this.#options);
     } catch (error) {
       this.#sender.count(data.length);
+      // It may have been inflated up to the limit before it was given up.
+      if (this.#codec.plain !== this.#codec) this.#inflated(data.length, this.#host.limits.maxFrameBytes);
       this.#fault(toNetworkError(error, 'DESERIALIZATION'));
       return;
     }
-    const { messages, invalid } = frame;
+    const { messages, invalid, inflatedBytes } = frame;
+    if (inflatedBytes > 0) this.#inflated(data.length, inflatedBytes);
     // An acknowledgement alone in its frame is not counted by either side, or two idle peers would acknowledge for ever.
     if (messages.length !== 1 || invalid.length > 0 || !isAck(messages[0])) this.#sender.count(data.length);
     for (const message of messages) {
@@ -120,6 +145,13 @@ export class Receiver {
   /** @param re what it is about. @default the hello */
   errorMessage(type: string, error: NetworkError, re: string | undefined = this.helloId): NetworkMessage {
     return this.#host.stamp.make({ kind: 'error', type, to: this.#peer?.node, re, payload: error.toWire() });
+  }
+
+  #inflated(frameBytes: number, bytes: number): void {
+    const { clock, limits, counters } = this.#host;
+    const read = (frame: Buffer): void => this.#read(frame);
+    this.#throttle ??= new InflationThrottle({ clock, limits, counters, link: this.#link, read });
+    this.#throttle.spend(frameBytes, bytes);
   }
 
   #take(message: NetworkMessage): void {

@@ -63,6 +63,14 @@ export class TcpLink implements FrameLink {
     this.#socket.once('drain', listener);
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   leave(): void {
     this.#end();
   }
