@@ -8,8 +8,9 @@ import { payloadOf } from '../../message/raw-payload.js';
 import type { SendOutcome } from '../network.js';
 import type { AnswerWriter } from './held.js';
 import type { Hub } from './hub.js';
+import { inflated } from './inflate.js';
 import type { IntakeParts } from './intake.js';
-import { expanded, JSON_TYPE, mediaType, takesGzip } from './media.js';
+import { JSON_TYPE, mediaType, takesGzip } from './media.js';
 import type { Via } from './remote.js';
 import type { Replies } from './reply.js';
 
@@ -49,8 +50,8 @@ export class Calls {
     const { self, stamp } = hub.wiring;
     if (!TYPE_NAME.test(type)) throw new NetworkError('INVALID_MESSAGE', `type: ${shownValue(type)} is no type name`);
     const ttl = timeoutOf(headers, hub.limits.requestTimeoutMs);
-    const payload = this.#payload(headers, body);
     const remote = directory.of(caller);
+    const payload = this.#payload(headers, inflated(hub, remote, { request, body }));
     const peer = remote.called(via);
     remote.traffic.messagesIn += 1;
     remote.traffic.bytesIn += body.length;
@@ -61,9 +62,8 @@ export class Calls {
   }
 
   /** @throws NetworkError INVALID_PAYLOAD, TOO_LARGE */
-  #payload(headers: IncomingHttpHeaders, body: Buffer): unknown {
+  #payload(headers: IncomingHttpHeaders, bytes: Buffer): unknown {
     const { limits } = this.#parts.hub;
-    const bytes = expanded(body, headers['content-encoding'], limits.maxFrameBytes);
     const type = mediaType(headers['content-type']);
     // A copy: what is cut out of a socket's buffer would keep the whole of it.
     if (BINARY.has(type)) return new Uint8Array(bytes);

@@ -30,6 +30,8 @@ export type HttpCounters = {
   peersExpired: number;
   /** Bodies above the limit, before or after they were inflated. */
   bodiesTooLarge: number;
+  /** Bodies refused because what their sender had sent compressed inflated to too much. */
+  inflationRefused: number;
   /** Bodies refused because too much was being read. */
   readingFull: number;
   /** Messages and frames that broke a rule. */
@@ -80,6 +82,7 @@ export const newCounters = (): HttpCounters => ({
   peersFull: 0,
   peersExpired: 0,
   bodiesTooLarge: 0,
+  inflationRefused: 0,
   readingFull: 0,
   invalidMessages: 0,
   spoofed: 0,

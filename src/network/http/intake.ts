@@ -8,7 +8,8 @@ import { type Card, REPEAT_HEADER } from './card.js';
 import type { Directory } from './directory.js';
 import type { AnswerWriter, HeldRequests } from './held.js';
 import type { Hub } from './hub.js';
-import { expanded, takesGzip, typeOf } from './media.js';
+import { inflated } from './inflate.js';
+import { takesGzip, typeOf } from './media.js';
 import { Recent } from './recent.js';
 import type { Remote, Via } from './remote.js';
 import type { Replies } from './reply.js';
@@ -45,9 +46,8 @@ export class Intake {
   take(arrival: Arrival): void {
     const { hub, directory, attendance } = this.#parts;
     const { request, card, codec, body } = arrival;
-    const frame = expanded(body, request.headers['content-encoding'], hub.limits.maxFrameBytes);
-    const { messages, invalid } = codec.decode(frame, hub.limits);
     const remote = directory.of(card.node);
+    const { messages, invalid } = codec.decode(inflated(hub, remote, arrival), hub.limits);
     remote.entered(card, () => arrival.via());
     attendance.seen(request.socket, remote);
     remote.line?.reads(card);

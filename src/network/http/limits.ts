@@ -1,9 +1,10 @@
 import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js';
 import { check } from '../framed/limits.js';
 import { connectionsByOpenFiles } from '../framed/open-files.js';
+import { DEFAULT_INFLATION_LIMITS, type InflationLimits } from '../inflation-budget.js';
 
 /** Every bound of this transport; each has a row in docs/limits.md. Times are milliseconds. */
-export interface HttpLimits extends DecodeLimits {
+export interface HttpLimits extends DecodeLimits, InflationLimits {
   /** Bytes of the headers of a request. @default 8 KiB */
   readonly maxHeaderBytes: number;
   /** From the first byte of a request to the end of its headers. @default 5000 */
@@ -62,6 +63,7 @@ export interface HttpLimits extends DecodeLimits {
 
 const DEFAULT_LIMITS: Omit<HttpLimits, 'maxConnections' | 'connectTimeoutMs'> = {
   ...DEFAULT_DECODE_LIMITS,
+  ...DEFAULT_INFLATION_LIMITS,
   maxHeaderBytes: 8 * 1024,
   headersTimeoutMs: 5_000,
   bodyTimeoutMs: 15_000,

@@ -49,18 +49,26 @@ export const takesGzip = (acceptEncoding: string | undefined): boolean =>
  * @throws NetworkError TOO_LARGE if that has more than `maxBytes`, DESERIALIZATION
  */
 export function expanded(body: Buffer, coding: string | undefined, maxBytes: number): Buffer {
-  if (coding === undefined || coding === '' || coding === 'identity') return body;
+  if (isPlain(coding)) return body;
   const inflate = coding === 'gzip' ? gunzipSync : inflateSync;
+  if (coding === 'gzip' && declaredSize(body) > maxBytes) throw tooLarge(maxBytes);
   try {
     return inflate(body, { maxOutputLength: maxBytes });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new NetworkError('TOO_LARGE', `a body of more than ${maxBytes} bytes once it is inflated`);
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
     throw new NetworkError('DESERIALIZATION', `the body is no ${coding}: ${messageOf(error)}`);
   }
 }
 
+/** What the end of a gzip says of its last member (RFC 1952, ISIZE): enough to refuse it before anything is inflated. */
+const declaredSize = (body: Buffer): number => (body.length < 4 ? 0 : body.readUInt32LE(body.length - 4));
+
+const tooLarge = (maxBytes: number): NetworkError =>
+  new NetworkError('TOO_LARGE', `a body of more than ${maxBytes} bytes once it is inflated`);
+
 /** Whether `expanded` knows it. */
-export const isKnownCoding = (coding: string | undefined): boolean =>
-  coding === undefined || coding === 'identity' || CODINGS.includes(coding);
+export const isKnownCoding = (coding: string | undefined): boolean => isPlain(coding) || CODINGS.includes(coding ?? '');
+
+/** Whether there is nothing to expand. */
+export const isPlain = (coding: string | undefined): boolean =>
+  coding === undefined || coding === '' || coding === 'identity';

@@ -3,6 +3,7 @@ import { isNetworkError, NetworkError } from '../../base/errors.js';
 import type { NodeId, Role } from '../../base/names.js';
 import { IdMap } from '../../message/id-map.js';
 import type { NetworkMessage } from '../../message/message.js';
+import type { InflationBudget } from '../inflation-budget.js';
 import type { Peer, Traffic } from '../network.js';
 import type { Card } from './card.js';
 import type { Addressee } from './contact.js';
@@ -52,6 +53,8 @@ export class Remote extends Deadline implements Addressee {
   card: Card | undefined;
   /** Its requests that wait for their answers here. */
   readonly held: IdMap<Waiting> = new IdMap();
+  /** Of its compressed bodies; made with the first. */
+  inflation: InflationBudget | undefined;
   /** Sockets on which it has come in. */
   sockets = 0;
 
