@@ -250,7 +250,10 @@ function typedFlags(target: Commander, flags: readonly Flag<unknown>[]): TypedFl
   const all = target.optsWithGlobals<Record<string, unknown>>();
   const typed: Record<string, true | string | readonly string[]> = {};
   for (const flag of flags) {
-    const value = all[new Option(`--${flag.name}`).attributeName()];
+    const option = new Option(`--${flag.name}`);
+    const said = all[option.attributeName()];
+    // To commander `--no-x` is `--x`, which is on until it is denied.
+    const value = option.negate ? said === false : said;
     if (value === true || typeof value === 'string' || Array.isArray(value)) typed[flag.name] = value;
   }
   return typed;

@@ -29,3 +29,14 @@ test('join --compress: large payloads take few bytes, both ways', async () => {
     assert.ok(bytes.lavish[way] > 100 * KIBIBYTE, `${way}: ${bytes.lavish[way]}`);
   }
 });
+
+test('lead --no-compress: who asks for compression joins without it', async () => {
+  await using strict = new Sandbox();
+  await strict.lead(['--no-compress']);
+  await strict.join('thrifty', ['--on', 'same=cat', '--compress']);
+  const payload = 'to and fro '.repeat(10 * KIBIBYTE);
+  const { stdout, code } = await strict.run(['call', 'same', '-'], { input: payload });
+  assert.deepEqual([code, stdout.trim() === payload.trim()], [0, true]);
+  const { nodes } = JSON.parse((await strict.run(['status', '--json'])).stdout);
+  for (const way of ['in', 'out']) assert.ok(nodes[0].bytes[way] > 100 * KIBIBYTE, `${way}: ${nodes[0].bytes[way]}`);
+});

@@ -62,6 +62,11 @@ const behindProxyFlag: Flag<boolean> = switchFlag({
   description: 'every connection begins with a PROXY protocol v2 header, from a proxy that passes TLS through',
   setting: 'lead.behind-proxy',
 });
+const noCompressFlag: Flag<boolean> = switchFlag({
+  name: 'no-compress',
+  description: 'compress nothing with nodes on other hosts, even if they ask for it',
+  setting: 'lead.no-compress',
+});
 const plaintextFlag: Flag<boolean> = switchFlag({
   name: 'plaintext',
   description: 'no TLS and no tokens, for benchmarks and debugging; loopback only',
@@ -79,7 +84,7 @@ export const leadCommand = (environment: Environment): Command => ({
     'certificate of its own, which the token vouches for. SIGINT and SIGTERM let what runs end and exit 0; a second one',
     'ends it at once.',
   ].join('\n'),
-  flags: [bindFlag, advertiseFlag, nameFlag, readyFileFlag, behindProxyFlag, plaintextFlag],
+  flags: [bindFlag, advertiseFlag, nameFlag, readyFileFlag, behindProxyFlag, noCompressFlag, plaintextFlag],
   examples: [
     { command: 'netmgr lead', text: 'on all interfaces, port 7700' },
     { command: 'netmgr lead --bind 127.0.0.1:0 --ready-file ready.json', text: 'on this host only, for scripts' },
@@ -163,6 +168,7 @@ async function startLeader(environment: Environment, invocation: Invocation, par
         host: listenHost(bind, interfaces),
         port: bind.port,
         proxyProtocol: invocation.value(behindProxyFlag),
+        compression: !invocation.value(noCompressFlag),
       },
       stateDir: directory,
       plaintext,
