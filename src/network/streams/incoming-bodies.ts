@@ -25,6 +25,8 @@ export interface IncomingCounters {
   bodiesTaken: number;
   /** Answered OVERLOADED: too many were coming in. */
   bodiesRefused: number;
+  /** The same: too many of that peer. */
+  bodiesRefusedOfPeer: number;
   /** Refused under way: a wrong CRC, offset, length or SHA-256. */
   bodiesFailed: number;
   /** Chunks that came again; ignored. */
@@ -46,6 +48,7 @@ export class IncomingBodies implements IncomingHost {
   readonly counters: IncomingCounters = {
     bodiesTaken: 0,
     bodiesRefused: 0,
+    bodiesRefusedOfPeer: 0,
     bodiesFailed: 0,
     chunksRepeated: 0,
     chunksLate: 0,
@@ -72,18 +75,28 @@ export class IncomingBodies implements IncomingHost {
 
   /** The body of a message that goes to a handler now; its sender may begin. @returns OVERLOADED if it is one too many */
   open(arriving: Arriving): IncomingBody | NetworkError {
-    const { maxIncoming } = this.#parts.limits;
-    if (this.#size >= maxIncoming) {
-      this.counters.bodiesRefused += 1;
-      const text = `${this.#parts.network.self} has ${maxIncoming} bodies coming in, its limit`;
-      return new NetworkError('OVERLOADED', text);
-    }
+    const refused = this.#tooMany(arriving.peer);
+    if (refused) return refused;
     const body = new IncomingBody(this, arriving);
     this.#ofPeer(arriving.peer).add(body);
     this.#size += 1;
     this.counters.bodiesTaken += 1;
     body.admit();
     return body;
+  }
+
+  #tooMany(peer: NodeId): NetworkError | undefined {
+    const { network, limits } = this.#parts;
+    const { maxIncoming, maxIncomingPerPeer } = limits;
+    if (this.#size >= maxIncoming) {
+      this.counters.bodiesRefused += 1;
+      return new NetworkError('OVERLOADED', `${network.self} has ${maxIncoming} bodies coming in, its limit`);
+    }
+    const ofPeer = this.#byPeer.get(peer)?.size ?? 0;
+    if (ofPeer < maxIncomingPerPeer || peer === network.upstream) return undefined;
+    this.counters.bodiesRefusedOfPeer += 1;
+    const text = `${network.self} has ${maxIncomingPerPeer} bodies of ${peer} coming in, its limit for one peer`;
+    return new NetworkError('OVERLOADED', text);
   }
 
   /** Its handler has ended: what is left of it is not wanted. */

@@ -10,6 +10,11 @@ export interface BodyLimits {
   readonly windowBytes: number;
   /** Bodies that come in at a time; those beyond are answered OVERLOADED. 1 to 100,000. @default 256 */
   readonly maxIncoming: number;
+  /**
+   * The same, of one peer, so that none takes the places of all; through the node that this one has dialled come the
+   * bodies of many, so it has all places. 1 to 100,000. @default a quarter of `maxIncoming`: 64
+   */
+  readonly maxIncomingPerPeer: number;
   /** Bodies that go out at a time; those beyond are refused with BACKPRESSURE. 1 to 100,000. @default 1,024 */
   readonly maxOutgoing: number;
   /**
@@ -22,18 +27,25 @@ export interface BodyLimits {
 const KIB = 1024;
 const DAY_MS = 86_400_000;
 
-const DEFAULTS: BodyLimits = { windowBytes: 960 * KIB, maxIncoming: 256, maxOutgoing: 1024, resumeMs: 30_000 };
+const DEFAULTS: Omit<BodyLimits, 'maxIncomingPerPeer'> = {
+  windowBytes: 960 * KIB,
+  maxIncoming: 256,
+  maxOutgoing: 1024,
+  resumeMs: 30_000,
+};
 
 const RANGES: Readonly<Record<keyof BodyLimits, readonly [number, number]>> = {
   windowBytes: [4 * KIB, 64 * KIB * KIB],
   maxIncoming: [1, 100_000],
+  maxIncomingPerPeer: [1, 100_000],
   maxOutgoing: [1, 100_000],
   resumeMs: [0, DAY_MS],
 };
 
 /** @throws NetworkError INVALID_OPTION naming the field and its range */
 export function resolveBodyLimits(given: Partial<BodyLimits> = {}): BodyLimits {
-  const limits = { ...DEFAULTS, ...given };
+  const { maxIncoming = DEFAULTS.maxIncoming } = given;
+  const limits = { ...DEFAULTS, maxIncomingPerPeer: Math.ceil(maxIncoming / 4), ...given };
   for (const field of Object.keys(RANGES) as (keyof BodyLimits)[]) {
     const [least, most] = RANGES[field];
     const value = limits[field];

@@ -206,12 +206,14 @@ test('limits are checked', () => {
   assert.deepEqual(resolveBodyLimits(), {
     windowBytes: 960 * 1024,
     maxIncoming: 256,
+    maxIncomingPerPeer: 64,
     maxOutgoing: 1024,
     resumeMs: 30_000,
   });
   for (const [field, values] of Object.entries({
     windowBytes: [4095, 2 ** 26 + 1, 5000.5, Number.NaN, '1'],
     maxIncoming: [0, 100_001],
+    maxIncomingPerPeer: [0, 100_001],
     maxOutgoing: [0, -1],
     resumeMs: [-1, 86_400_001],
   })) {
@@ -221,4 +223,5 @@ test('limits are checked', () => {
     }
   }
   assert.equal(resolveBodyLimits({ resumeMs: 0 }).resumeMs, 0);
+  assert.equal(resolveBodyLimits({ maxIncoming: 1 }).maxIncomingPerPeer, 1);
 });

@@ -21,7 +21,7 @@ describe('what a sender may get wrong', () => {
   let ends: string[];
 
   beforeEach(async () => {
-    lab = makeEndpointLab({ bodies: { windowBytes: WINDOW, maxIncoming: 3 } });
+    lab = makeEndpointLab({ bodies: { windowBytes: WINDOW, maxIncoming: 4, maxIncomingPerPeer: 3 } });
     a = await lab.endpoint('a');
     raw = await RawPeer.join(lab, 'raw', 'a');
     ends = [];
@@ -172,7 +172,34 @@ describe('what a sender may get wrong', () => {
     await other.stop();
   });
 
+  it('is OVERLOADED beyond so many bodies of one peer, and others are not', async () => {
+    for (const id of ['r-1', 'r-2', 'r-3', 'r-4']) await announce(id);
+    assert.deepEqual(
+      raw.heard('store').map((error) => (error as { message: string }).message),
+      ['a has 3 bodies of raw coming in, its limit for one peer'],
+    );
+    const other = await RawPeer.join(lab, 'other', 'a');
+    await other.say({ id: 'o-1', kind: 'request', type: 'store', ttl: 5000, body: {} });
+    assert.equal(other.heard('body-credit').length, 1);
+    assert.deepEqual([a.counters.bodiesRefusedOfPeer, a.counters.bodiesRefused], [1, 0]);
+    await raw.say({ type: 'cancel', re: 'r-1' });
+    await announce('r-5');
+    assert.equal(raw.heard('body-credit').length, 4);
+    await other.stop();
+  });
+
+  it('has all places if it is the one that was dialled: through it come the bodies of many', async () => {
+    const member = await lab.endpoint('member', { dial: 'a' });
+    member.handle({ handle: (_, { body }) => collect(body).then(({ length }) => length) });
+    const sizes = [20_001, 20_002, 20_003, 20_004];
+    const answers = sizes.map((size) => a.request({ type: 'store', to: 'member', body: bytesOf(size) }));
+    assert.deepEqual((await lab.settle(Promise.all(answers))).map(payloadOf), sizes);
+    assert.equal(member.counters.bodiesRefusedOfPeer, 0);
+  });
+
   it('is OVERLOADED beyond so many bodies, with a request and with an event', async () => {
+    const other = await RawPeer.join(lab, 'other', 'a');
+    await other.say({ id: 'o-1', kind: 'request', type: 'store', ttl: 5000, body: {} });
     for (const id of ['r-1', 'r-2', 'r-3', 'r-4']) await announce(id);
     await announce('e-1', {}, 'event');
     const refused = [...raw.heard('store'), ...raw.heard('body-cancel')] as { code: string; message: string }[];
@@ -180,11 +207,12 @@ describe('what a sender may get wrong', () => {
       refused.map(({ code }) => code),
       ['OVERLOADED', 'OVERLOADED'],
     );
-    assert.match(refused[0]?.message ?? '', /^a has 3 bodies coming in, its limit/);
+    assert.match(refused[0]?.message ?? '', /^a has 4 bodies coming in, its limit/);
     assert.equal(a.counters.bodiesRefused, 2);
     await raw.say({ type: 'cancel', re: 'r-1' });
     await announce('r-5');
     assert.equal(a.counters.bodiesRefused, 2);
+    await other.stop();
   });
 
   it('is told that nobody waits, when it asks for more of what is not', async () => {
