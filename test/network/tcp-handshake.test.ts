@@ -83,12 +83,31 @@ test('what is no frame is told so where that can be, and ends the connection bef
   assert.equal(b.counters().unauthenticatedInvalid, 2);
 });
 
+test('a stranger may not announce a frame of more than 4 KiB, and a member may', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b');
+  const head = Buffer.from([0, 0, 0x10, 1]);
+  const stranger = await nodes.stranger('stranger', b.port);
+  const { localPort } = stranger.socket;
+  stranger.socket.write(head);
+  await until(() => stranger.ended, 'the end');
+  assert.deepEqual(stranger.error('hello'), {
+    code: 'TOO_LARGE',
+    message: `127.0.0.1:${localPort}: a frame of 4097 bytes, more than the 4096 that are taken`,
+  });
+  const member = await nodes.member('member', b.port);
+  member.say({ payload: 'x'.repeat(100_000) });
+  await until(() => b.received.length === 1, 'the message');
+  assert.equal(b.counters().framingErrors, 1);
+});
+
 test('more than 4 KiB before the welcome is cut off, whole or in pieces', async () => {
   await using nodes = new TcpNodes();
   const b = await nodes.node('b', { limits: { sweepMs: 20 } });
   for (const [i, pieces] of [1, 10].entries()) {
     const stranger = await nodes.stranger('stranger', b.port);
-    const head = Buffer.from([0, 0, 0x40, 0]);
+    // With its length it is 4 bytes too many.
+    const head = Buffer.from([0, 0, 0x10, 0]);
     stranger.socket.write(head);
     for (let piece = 0; piece < pieces; piece += 1) {
       stranger.socket.write(Buffer.alloc(Math.ceil(5_000 / pieces), 0x20));

@@ -194,6 +194,28 @@ test('the deadline includes an authenticator that waits for more', async () => {
   assert.equal(answering.closeCode, undefined);
 });
 
+test('a stranger may not announce a frame of more than 4 KiB, and a member may', async () => {
+  await using nodes = new Nodes();
+  const leader = await nodes.leader();
+  const raw = await nodes.tcp(leader.port);
+  let answer = '';
+  raw.on('data', (chunk) => {
+    answer += chunk.toString('latin1');
+  });
+  const upgrade = ['GET / HTTP/1.1', 'host: x', 'connection: upgrade', 'upgrade: websocket'];
+  const key = ['sec-websocket-version: 13', `sec-websocket-key: ${'A'.repeat(22)}==`];
+  raw.write([...upgrade, ...key, 'sec-websocket-protocol: netmgr.v1.json', '', ''].join('\r\n'));
+  await until(() => answer.includes('101 Switching Protocols'), 'the upgrade');
+  // Text, masked, of 4,097 bytes; not one of them is sent.
+  raw.write(Buffer.from([0x81, 0xfe, 0x10, 0x01, 0, 0, 0, 0]));
+  const tooLarge = Buffer.from([0x88, 2, 1009 >> 8, 1009 & 0xff]).toString('latin1');
+  await until(() => answer.endsWith(tooLarge), 'the close frame');
+  assert.equal(leader.network.counters.framingErrors, 1);
+  const member = await nodes.member('worker-1', leader);
+  member.send({ payload: 'x'.repeat(100_000) });
+  await until(() => leader.received.length === 1, 'the message');
+});
+
 test('a socket may send 4 KiB before it has authenticated', async () => {
   await using nodes = new Nodes();
   const leader = await nodes.leader();

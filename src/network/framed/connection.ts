@@ -113,6 +113,7 @@ export class Connection implements LinkOwner {
     if (known) this.#traffic = joined(known.traffic, this.#traffic);
     this.#greeter = undefined;
     this.#peer = peer;
+    this.#link.greeted();
     this.#sender.open({ peer, reading, codec, traffic: this.#traffic });
     this.#receiver.open(peer, codec, this.#traffic);
     return peer;

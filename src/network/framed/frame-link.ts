@@ -9,6 +9,8 @@ export interface FrameLink {
   readonly bufferedAmount: number;
   /** Whose its events are, from now on. */
   link(owner: LinkOwner): void;
+  /** The greeting is over: from now on the peer's frames may be as large as any. */
+  greeted(): void;
   /**
    * @param bytes those of the frame, which is the caller's to know
    * @param tail bytes that belong to the frame and come behind what is given of it

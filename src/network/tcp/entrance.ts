@@ -47,7 +47,8 @@ export class Entrance {
     const { address, ip, stream } = arrival;
     // Until it says something it may have to make room for others.
     stream.once('data', () => hub.gate.watch(arrival));
-    const link = new TcpLink(stream, bounds);
+    // What it may send is less than what it might announce, and have memory kept for.
+    const link = new TcpLink(stream, bounds, hub.limits.maxUnauthenticatedBytes);
     const connection = new Connection({ host: hub, link, codec: jsonCodec, address, ip, listener, lazy: false });
     reception.receive(connection, arrival, authenticator);
   }

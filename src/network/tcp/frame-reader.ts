@@ -11,7 +11,8 @@ const NOTHING: Buffer = Buffer.alloc(0);
  * in one chunk is a view of it; any other is copied once, whatever the pieces it came in. Pure: no I/O.
  */
 export class FrameReader {
-  readonly #maxBytes: number;
+  /** Of a frame that begins. */
+  maxBytes: number;
   #chunk: Buffer = NOTHING;
   /** Where the rest of the chunk begins. */
   #at = 0;
@@ -25,9 +26,8 @@ export class FrameReader {
   #whole: Buffer | undefined;
   #held = 0;
 
-  /** @param maxBytes of a frame */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
   }
 
   /** A frame has begun and is not whole. */
@@ -91,8 +91,8 @@ export class FrameReader {
 
   #begin(length: number): void {
     if (length === 0) throw new NetworkError('DESERIALIZATION', 'a frame of 0 bytes; each must have at least 1');
-    if (length > this.#maxBytes) {
-      throw new NetworkError('TOO_LARGE', `a frame of ${length} bytes, more than the ${this.#maxBytes} that are taken`);
+    if (length > this.maxBytes) {
+      throw new NetworkError('TOO_LARGE', `a frame of ${length} bytes, more than the ${this.maxBytes} that are taken`);
     }
     this.#length = length;
   }

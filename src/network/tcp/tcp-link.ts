@@ -28,11 +28,14 @@ export class TcpLink implements FrameLink {
   #failure: string | undefined;
   #deadline: Timer | undefined;
 
-  /** @param socket from its first moment on, so that it is among the links until it is closed */
-  constructor(socket: Socket, bounds: LinkBounds) {
+  /**
+   * @param socket from its first moment on, so that it is among the links until it is closed
+   * @param maxGreetingBytes of a frame, until the greeting is over
+   */
+  constructor(socket: Socket, bounds: LinkBounds, maxGreetingBytes: number = bounds.maxFrameBytes) {
     this.#socket = socket;
     this.#bounds = bounds;
-    this.#reader = new FrameReader(bounds.maxFrameBytes);
+    this.#reader = new FrameReader(Math.min(maxGreetingBytes, bounds.maxFrameBytes));
     bounds.links.add(this);
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error.code ?? error.message;
@@ -53,6 +56,10 @@ export class TcpLink implements FrameLink {
     this.#open = true;
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('end', () => this.#ended());
+  }
+
+  greeted(): void {
+    this.#reader.maxBytes = this.#bounds.maxFrameBytes;
   }
 
   writeFrame(frame: Frame, bytes: number, tail?: Uint8Array): void {

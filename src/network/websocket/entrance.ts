@@ -62,6 +62,7 @@ export class Entrance {
     const { address, ip, stream: raw } = arrival;
     link.track(bounds);
     link.ride({ raw, mask: undefined });
+    link.restrict(bounds.limits.maxUnauthenticatedBytes);
     const codec = codecOf(link.protocol);
     reception.receive(new Connection({ host: hub, link, codec, address, ip, listener, lazy }), arrival, authenticator);
   }

@@ -51,6 +51,15 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     this.mask = mask;
   }
 
+  /** Who comes in may send less than a frame may have, until the greeting is over. */
+  restrict(maxGreetingBytes: number): void {
+    if (this.bounds) this.#take(Math.min(maxGreetingBytes, this.bounds.limits.maxFrameBytes));
+  }
+
+  greeted(): void {
+    if (this.bounds) this.#take(this.bounds.limits.maxFrameBytes);
+  }
+
   link(owner: LinkOwner): void {
     this.owner = owner;
     this.codec = codecOf(this.protocol);
@@ -87,9 +96,20 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     this.close(closeCodeOf(code), code);
   }
 
+  /** Not public. */
+  get #reader(): (WsReader & { _maxPayload: number }) | null | undefined {
+    return (this as { readonly _receiver?: (WsReader & { _maxPayload: number }) | null })._receiver;
+  }
+
+  /** Where it cannot be told, the bound of what may come before the greeting is over has to do. */
+  #take(maxBytes: number): void {
+    const ws = this.#reader;
+    if (ws && '_maxPayload' in ws) ws._maxPayload = maxBytes;
+  }
+
   #readPlainFrames(): void {
-    // Not public: where it is not there, ws reads every frame itself.
-    const ws = (this as { readonly _receiver?: WsReader | null })._receiver;
+    const ws = this.#reader;
+    // Where it is not there, ws reads every frame itself.
     if (!ws || !this.bounds) return;
     const rules = { masked: this.mask === undefined, maxBytes: this.bounds.limits.maxFrameBytes };
     const frames = new PlainFrames({ rules, sink: this, ws });
