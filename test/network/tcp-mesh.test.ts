@@ -84,7 +84,7 @@ test('requests that went over the connection that has ended do not wait for thei
   await endpoint.stop();
 });
 
-test('a peer that was started again takes the place of what it was', async () => {
+test('a peer that was started again takes the place of what it was, which does not answer', async () => {
   await using nodes = new TcpNodes();
   const b = await nodes.node('b');
   const first = await nodes.member('x', b.port, { instance: 'one' });

@@ -22,6 +22,11 @@ export interface AcceptOptions {
    * @throws NetworkError VERSION_MISMATCH
    */
   readonly agree?: CodecAgreement | undefined;
+  /**
+   * Resolves when no other process that is there has the peer's name. @default at once
+   * @throws NetworkError NAME_IN_USE
+   */
+  readonly vacate?: ((newcomer: Pick<Greeting, 'node' | 'instance'>) => Promise<void>) | undefined;
   /** Asks whether the peer may come in, says welcome (with these fields) and opens the connection, or throws why not. */
   admit(greeting: Greeting, welcome: Identity['welcome']): void;
   /** It was refused. */
@@ -83,7 +88,7 @@ export class Acceptance implements Greeter, AuthenticationChannel {
 
   /** Resolves when the peer is in or refused; never rejects. */
   async run(): Promise<void> {
-    const { connection, authenticator, agree, admit, refused } = this.#options;
+    const { connection, authenticator, agree, vacate, admit, refused } = this.#options;
     try {
       const message = await this.read();
       this.#checkName(message);
@@ -91,9 +96,11 @@ export class Acceptance implements Greeter, AuthenticationChannel {
       const identity = await authenticator.authenticate(greeted.hello, this);
       if (connection.ended) return;
       this.#checkCluster(greeted);
-      const codec = agree?.(greeted.codecs);
+      const greeting = { ...greetingOf(greeted, identity), codec: agree?.(greeted.codecs) };
+      await vacate?.(greeting);
+      if (connection.ended) return;
       if (this.#inbox.length > 0) throw new NetworkError('INVALID_MESSAGE', 'nothing may be sent before the welcome');
-      admit({ ...greetingOf(greeted, identity), codec }, identity.welcome);
+      admit(greeting, identity.welcome);
     } catch (thrown) {
       if (connection.ended) return;
       const error = toNetworkError(thrown, 'NOT_ALLOWED');

@@ -17,6 +17,11 @@ export interface OpenTopology extends Topology {
    * @throws NetworkError why no such node may come in
    */
   placeFor(newcomer: Pick<Greeting, 'node' | 'instance'>): Connection | undefined;
+  /**
+   * Another process may have the name: resolves when it is free, which may need that one to be asked. @default at once
+   * @throws NetworkError NAME_IN_USE
+   */
+  vacate?(newcomer: Pick<Greeting, 'node' | 'instance'>): Promise<void>;
   /** The greeting is over: the peer is connected. */
   enter(connection: Connection, greeting: Greeting): void;
 }
@@ -49,6 +54,7 @@ export class Reception {
       self: wiring.self,
       cluster: wiring.cluster,
       agree,
+      vacate: (newcomer) => hub.topology.vacate?.(newcomer) ?? Promise.resolve(),
       admit: (greeting, welcome) => {
         const granted = this.#admit(connection, greeting);
         hub.gate.leave(arrival);

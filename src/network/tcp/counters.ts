@@ -8,6 +8,8 @@ export type TcpCounters = FramedCounters & {
   pendingFull: number;
   /** Messages dropped because the node that they waited for could not be reached. */
   undelivered: number;
+  /** Peers that were refused because another process of their name is connected, and answers. */
+  namesHeld: number;
   /** Connections of peers that nothing had crossed for a while, ended. */
   idleClosed: number;
   /** Connections ended to make room for others. */
@@ -21,6 +23,7 @@ export const newCounters = (): TcpCounters => ({
   resting: 0,
   pendingFull: 0,
   undelivered: 0,
+  namesHeld: 0,
   idleClosed: 0,
   crowdedOut: 0,
   dialledFull: 0,

@@ -15,6 +15,8 @@ export interface MeshParts {
   readonly counters: TcpCounters;
   /** Without anything crossing for so long the connections of a peer are ended. */
   readonly idleMs: number;
+  /** Whether a node that is connected answers within a moment. */
+  answers(node: NodeId): Promise<boolean>;
   /** There is a connection to the node; it is not told yet. */
   ready(node: NodeId): void;
 }
@@ -63,6 +65,27 @@ export class Mesh implements OpenTopology {
     const route = this.#routes.get(node);
     const accepted = route?.of('accepted');
     return route?.peer?.instance === instance ? accepted : (accepted ?? route?.of('dialled'));
+  }
+
+  /**
+   * A name belongs to the process that is there and answers, so that two of one name do not push each other out. One
+   * that does not answer is ended: its machine is gone, and it was started again.
+   * @throws NetworkError NAME_IN_USE
+   */
+  async vacate({ node, instance }: Pick<Greeting, 'node' | 'instance'>): Promise<void> {
+    const { counters, answers } = this.#parts;
+    const route = this.#routes.get(node);
+    const holder = route?.current && route.peer;
+    if (route === undefined || holder === undefined || holder.instance === instance) return;
+    const isThere = await answers(node);
+    if (this.#peers.get(node) !== holder) return this.vacate({ node, instance });
+    if (!isThere) {
+      counters.replaced += route.connections.length;
+      route.cut(new NetworkError('CLOSED', `${node} did not answer, and another process of that name has come`));
+      return;
+    }
+    counters.namesHeld += 1;
+    throw new NetworkError('NAME_IN_USE', `the name ${node} is held by another process, at ${holder.address}`);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { NetworkError } from '../../base/errors.js';
+import { isNetworkError, type NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { EncodedMessage } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
@@ -18,6 +18,9 @@ import { Mesh } from './mesh.js';
 import { dialsOf } from './mesh-dials.js';
 import { resolveOptions, type TcpNetworkOptions } from './options.js';
 import { type PingOptions, Pings, type Pong } from './pings.js';
+
+/** How long a process has to answer when another one claims its name: well below the time that a dial has. */
+const CLAIM_MS = 1_000;
 
 /**
  * A mesh over bare TCP: 4 bytes of length, then a frame. Any node may listen, and dials the others by an address book
@@ -52,7 +55,13 @@ export class TcpNetwork implements Network {
     const { limits, codecs, idleMs, leader, tls } = resolved;
     const { counters } = this;
     const ready = (node: NodeId): void => this.#dials.flush(node);
-    const topology = (hub: Hub): Mesh => new Mesh({ hub, self, counters, idleMs, ready });
+    const answers = (node: NodeId): Promise<boolean> =>
+      this.ping(node, { timeoutMs: CLAIM_MS }).then(
+        () => true,
+        // Whatever else a ping ends with says nothing about the other side.
+        (error) => !isNetworkError(error) || error.code !== 'TIMEOUT',
+      );
+    const topology = (hub: Hub): Mesh => new Mesh({ hub, self, counters, idleMs, ready, answers });
     const hub = new Hub({ transport: 'tcp', wiring, limits, counters, topology });
     const { maxFrameBytes, closeTimeoutMs } = limits;
     const bounds = { clock, links: hub.links, maxFrameBytes, closeTimeoutMs };
