@@ -72,6 +72,7 @@ export class HttpEntrance {
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { gate, subprotocols, upgrade } = this.#parts;
     const arrival = this.#arrivals.get(socket);
+    this.#arrivals.delete(socket);
     if (arrival === undefined || !gate.has(arrival)) return;
     const offered = request.headers['sec-websocket-protocol'];
     // Browsers send an origin with every WebSocket, and no page has any business here, whatever host it came from.
