@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { fromWire, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { DecodeLimits } from '../../message/codec.js';
@@ -6,11 +5,11 @@ import type { NetworkMessage } from '../../message/message.js';
 import type { BaseUrl } from './base-url.js';
 import { CARD_HEADER, type Card, type Cards } from './card.js';
 import { codecOf, expanded, isKnownCoding, JSON_TYPE, mediaType } from './media.js';
-import type { PostAnswer } from './post.js';
+import type { HttpResponse } from './response-parser.js';
 import { codeOf } from './status.js';
 
 export interface Question {
-  readonly answer: PostAnswer;
+  readonly answer: HttpResponse;
   /** Who was asked, and where. */
   readonly node: NodeId;
   readonly url: BaseUrl;
@@ -47,17 +46,18 @@ export function readAnswer(question: Question): Answered {
 
 function read(question: Question): Answered {
   const { answer, limits } = question;
-  const text = answer.headers[CARD_HEADER];
-  if (typeof text !== 'string') return { error: foreign(question), byNode: false };
+  const text = answer.headers.get(CARD_HEADER);
+  if (text === undefined) return { error: foreign(question), byNode: false };
   const card = question.cards.read(text);
   const wrong = wrongCard(card, question);
   if (wrong) return { error: wrong, byNode: false };
   if (answer.status === 204) return { card, messages: [] };
   if (answer.status !== 200) return { error: refusalOf(question), byNode: true };
-  const codec = codecOf(answer.headers['content-type']);
-  const coding = answer.headers['content-encoding'];
+  const type = answer.headers.get('content-type');
+  const coding = answer.headers.get('content-encoding');
+  const codec = codecOf(type);
   if (codec === undefined || !isKnownCoding(coding)) {
-    throw new Error(`it is ${answer.headers['content-type'] ?? 'of no content type'} ${coding ?? ''}`.trim());
+    throw new Error(`it is ${type ?? 'of no content type'} ${coding ?? ''}`.trim());
   }
   const { messages, invalid } = codec.decode(expanded(answer.body, coding, limits.maxFrameBytes), limits);
   const [first] = invalid;
@@ -85,13 +85,13 @@ function foreign({ answer, node, url }: Question): NetworkError {
 
 /** What the node has said in the place of an answer. */
 function refusalOf({ answer, node, url }: Question): NetworkError {
-  const told = toldIn(answer.headers, answer.body);
+  const told = toldIn(answer);
   if (told !== undefined) return fromWire(told, node);
   return new NetworkError(codeOf(answer.status), `${node} answered ${answer.status}`, { node, address: url.text });
 }
 
-function toldIn(headers: IncomingHttpHeaders, body: Buffer): unknown {
-  if (mediaType(headers['content-type']) !== JSON_TYPE) return undefined;
+function toldIn({ headers, body }: HttpResponse): unknown {
+  if (mediaType(headers.get('content-type')) !== JSON_TYPE) return undefined;
   try {
     return JSON.parse(body.toString());
   } catch {

@@ -1,134 +1,106 @@
-import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http';
-import { Agent as SecureAgent } from 'node:https';
-import type { Duplex } from 'node:stream';
-import type { ConnectionOptions } from 'node:tls';
-import { Deadline, type DeadlineWheel } from '../../base/deadline-wheel.js';
+import { connect } from 'node:net';
+import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
+import type { DeadlineWheel } from '../../base/deadline-wheel.js';
 import { NetworkError } from '../../base/errors.js';
+import type { BaseUrl } from './base-url.js';
+import { Connection, type ConnectionOwner, type Exchange, type Outgoing } from './connection.js';
 
 export interface ConnectorParts {
   readonly wheel: DeadlineWheel;
-  /** For people. */
-  readonly address: string;
-  readonly maxSockets: number;
+  readonly url: BaseUrl;
   readonly maxFreeSockets: number;
   readonly idleMs: number;
   readonly connectTimeoutMs: number;
+  /** Bytes of the body of a response. */
+  readonly maxBytes: number;
   /** With them connections are TLS. */
   readonly tls: ConnectionOptions | undefined;
   /** The node has ended a socket that was kept. */
   ended(): void;
 }
 
-type Callback = (error: Error | null, stream: Duplex) => void;
+/** After so long without a byte TCP itself asks whether the other end is still there. */
+const KEEP_ALIVE_PROBE_MS = 10_000;
 
-/** The sockets to one node: kept between requests, each made within its time. */
-export class Connector {
-  /** Keeps sockets. */
-  readonly agent: Agent;
-  /** Makes a new socket for each request. */
-  readonly fresh: Agent;
+/** The connections to one node: kept between requests, each made within its time. */
+export class Connector implements ConnectionOwner {
   readonly #parts: ConnectorParts;
-  readonly #sockets = new Set<Duplex>();
-  readonly #ready = new WeakSet<object>();
+  readonly #connections = new Set<Connection>();
+  /** Those that idle, the one that was used last at the end. */
+  readonly #free: Connection[] = [];
 
   constructor(parts: ConnectorParts) {
-    const { maxSockets, maxFreeSockets, idleMs, tls } = parts;
     this.#parts = parts;
-    const watched = (socket: Duplex): Duplex => this.#watch(socket);
-    const kept = (socket: Duplex): Duplex => this.#watchKept(socket);
+  }
+
+  /** @param fresh on a connection of its own, which ends with it */
+  ask(outgoing: Outgoing, exchange: Exchange, fresh: boolean): Connection {
     // The last one used first, so that those that a burst has made fall idle and go.
-    const keeping = { keepAlive: true, maxSockets, maxFreeSockets, timeout: idleMs, scheduling: 'lifo' } as const;
-    this.agent = tls ? new WatchedSecureAgent({ ...keeping, ...tls }, kept) : new WatchedAgent(keeping, kept);
-    this.fresh = tls ? new WatchedSecureAgent(tls, watched) : new WatchedAgent({}, watched);
+    const free = fresh ? undefined : this.#free.pop();
+    if (free) {
+      this.#parts.wheel.remove(free);
+      free.hold(true);
+    }
+    const connection = free ?? this.#dial(!fresh);
+    connection.ask(outgoing, exchange);
+    return connection;
   }
 
-  /** Whether a connection had been made; only then can anything have been sent. */
-  wasReady(socket: object | null): boolean {
-    return socket !== null && this.#ready.has(socket);
-  }
-
-  get open(): boolean {
-    return this.#sockets.size > 0;
-  }
-
-  /** Ends every socket. */
+  /** Ends every connection. */
   destroy(): void {
-    this.agent.destroy();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const connection of this.#connections) connection.abandon();
   }
 
-  #watchKept(socket: Duplex): Duplex {
-    let byPeer = false;
-    const ending = (): void => {
-      byPeer = true;
-    };
-    socket.once('end', ending);
-    socket.on('error', ending);
-    socket.once('close', () => {
-      if (byPeer && this.#ready.has(socket)) this.#parts.ended();
-    });
-    return this.#watch(socket);
+  made(connection: Connection): void {
+    this.#parts.wheel.remove(connection);
   }
 
-  #watch(socket: Duplex): Duplex {
-    const { wheel, connectTimeoutMs, tls } = this.#parts;
-    const deadline = new ConnectDeadline(socket, this.#parts);
-    this.#sockets.add(socket);
-    wheel.add(deadline, connectTimeoutMs);
-    socket.once(tls ? 'secureConnect' : 'connect', () => {
-      wheel.remove(deadline);
-      this.#ready.add(socket);
-    });
-    socket.once('close', () => {
-      wheel.remove(deadline);
-      this.#sockets.delete(socket);
-    });
-    return socket;
-  }
-}
-
-class ConnectDeadline extends Deadline {
-  readonly #socket: Duplex;
-  readonly #parts: ConnectorParts;
-
-  constructor(socket: Duplex, parts: ConnectorParts) {
-    super();
-    this.#socket = socket;
-    this.#parts = parts;
+  idle(connection: Connection): void {
+    const { wheel, maxFreeSockets, idleMs } = this.#parts;
+    if (this.#free.length >= maxFreeSockets) {
+      connection.destroy();
+      return;
+    }
+    connection.hold(false);
+    this.#free.push(connection);
+    wheel.add(connection, idleMs);
   }
 
-  expire(): void {
-    const { address, connectTimeoutMs } = this.#parts;
+  expired(connection: Connection): void {
+    const { url, connectTimeoutMs } = this.#parts;
+    if (connection.ready) {
+      connection.destroy();
+      return;
+    }
+    const { text: address } = url;
     const text = `${address} cannot be reached: no connection within ${connectTimeoutMs} ms`;
-    this.#socket.destroy(new NetworkError('CONNECTION_FAILED', text, { address }));
-  }
-}
-
-class WatchedAgent extends Agent {
-  readonly #watched: (socket: Duplex) => Duplex;
-
-  constructor(options: AgentOptions, watched: (socket: Duplex) => Duplex) {
-    super(options);
-    this.#watched = watched;
+    connection.destroy(new NetworkError('CONNECTION_FAILED', text, { address }));
   }
 
-  override createConnection(options: ClientRequestArgs, callback?: Callback): Duplex | null | undefined {
-    const socket = super.createConnection(options, callback);
-    return socket ? this.#watched(socket) : socket;
-  }
-}
-
-class WatchedSecureAgent extends SecureAgent {
-  readonly #watched: (socket: Duplex) => Duplex;
-
-  constructor(options: AgentOptions & ConnectionOptions, watched: (socket: Duplex) => Duplex) {
-    // Each handshake looks at the certificate anew.
-    super({ ...options, maxCachedSessions: 0 });
-    this.#watched = watched;
+  unusable(connection: Connection): void {
+    this.#parts.wheel.remove(connection);
+    const at = this.#free.lastIndexOf(connection);
+    if (at >= 0) this.#free.splice(at, 1);
   }
 
-  override createConnection(options: ClientRequestArgs, callback?: Callback): Duplex | null | undefined {
-    const socket = super.createConnection(options, callback);
-    return socket ? this.#watched(socket) : socket;
+  closed(connection: Connection, byPeer: boolean): void {
+    this.#connections.delete(connection);
+    if (byPeer && connection.kept && connection.ready) this.#parts.ended();
+  }
+
+  #dial(kept: boolean): Connection {
+    const { wheel, url, tls, connectTimeoutMs, maxBytes } = this.#parts;
+    const { host, port } = url;
+    const socket = tls
+      ? // Each handshake looks at the certificate anew: no session is kept.
+        connectSecure({ ...tls, host, port, ALPNProtocols: ['http/1.1'] })
+      : connect({ host, port });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    const ready = tls ? 'secureConnect' : 'connect';
+    const connection = new Connection({ owner: this, socket, ready, kept, maxBytes });
+    this.#connections.add(connection);
+    wheel.add(connection, connectTimeoutMs);
+    return connection;
   }
 }

@@ -5,7 +5,8 @@ import type { Peer, Traffic } from '../network.js';
 import { readAnswer } from './answer.js';
 import type { Card } from './card.js';
 import type { Hub } from './hub.js';
-import type { PostAnswer, PostTarget } from './post.js';
+import type { PostTarget } from './post.js';
+import type { HttpResponse } from './response-parser.js';
 import { GONE } from './status.js';
 import { Writer } from './writer.js';
 
@@ -50,7 +51,7 @@ export class Contact {
   }
 
   /** @throws NetworkError what the request has failed with */
-  read(answer: PostAnswer): Arrived {
+  read(answer: HttpResponse): Arrived {
     const { hub, addressee, target } = this;
     const { wiring, cards, limits } = hub;
     addressee.traffic.bytesIn += answer.body.length;
@@ -69,7 +70,7 @@ export class Contact {
   }
 
   /** What a probe has found out. @returns why the node is not there, or has no part in this one any more */
-  judge(answer: PostAnswer): NetworkError | undefined {
+  judge(answer: HttpResponse): NetworkError | undefined {
     const { hub, addressee, target } = this;
     const { wiring, cards, limits } = hub;
     const { node, url } = target;

@@ -4,7 +4,8 @@ import type { Priority } from '../../message/message.js';
 import { WeightedFairQueue } from '../../traffic/weighted-fair-queue.js';
 import type { Contact } from './contact.js';
 import type { LineHost } from './line-host.js';
-import { Post, type PostAnswer, type PostOwner } from './post.js';
+import { Post, type PostOwner } from './post.js';
+import type { HttpResponse } from './response-parser.js';
 
 /** What joining may add to a message inside a frame, and to the frame as a whole. */
 const JOIN_BYTES = 1;
@@ -77,7 +78,7 @@ export class Deliveries implements PostOwner {
     return !idle;
   }
 
-  answered(_post: Post, answer: PostAnswer): void {
+  answered(_post: Post, answer: HttpResponse): void {
     this.#end();
     try {
       const { card, messages, peer } = this.#contact.read(answer);

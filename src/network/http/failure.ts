@@ -1,16 +1,11 @@
 import { type ErrorCode, isNetworkError, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
+import type { Reached } from './connection.js';
 
 /** How far a POST had come. */
-export interface Progress {
+export interface Progress extends Reached {
   readonly node: NodeId;
   readonly address: string;
-  /** There was a connection, so that the peer may have read something of it. */
-  readonly sent: boolean;
-  /** The last byte of it was handed to the operating system; before that the peer cannot have the whole of it. */
-  readonly handed: boolean;
-  /** The answer had begun. */
-  readonly answering: boolean;
   /** It was made twice, and there was a connection the first time. */
   readonly repeated: boolean;
 }
@@ -22,14 +17,17 @@ const UNPROVED_HERE = /^ERR_SSL_(TLSV1|TLSV13|SSLV3)_ALERT_/;
 
 /** What a POST failed with. */
 export function postError(error: Error & { readonly code?: string }, progress: Progress): NetworkError {
-  const { node, address, sent, handed, answering, repeated } = progress;
+  const { node, address, sent, handed, answering, end, repeated } = progress;
   const reason = error.code ?? messageOf(error);
   const failed = (code: ErrorCode, text: string, hint?: string): NetworkError =>
     new NetworkError(code, text, { cause: error, node, address, hint });
   if (UNPROVED_HERE.test(reason)) {
     return failed('NOT_ALLOWED', `${address} does not accept the certificate of this node (${reason})`);
   }
-  if (answering) return failed('RECEIVE_FAILED', `the answer of ${node} (${address}) broke off: ${reason}`);
+  if (answering) {
+    const what = end === 'malformed' ? 'cannot be read' : 'broke off';
+    return failed('RECEIVE_FAILED', `the answer of ${node} (${address}) ${what}: ${reason}`);
+  }
   if (sent && !handed && !repeated) {
     return failed(
       'SEND_FAILED',

@@ -39,14 +39,13 @@ export class Line implements LineHost {
     const client = tls?.client(node, url.host);
     this.url = url;
     this.#hub = hub;
-    this.#connector = new Connector({ ...hub.limits, wheel: hub.wheel, address: url.text, tls: client, ended });
+    const { wheel, limits } = hub;
+    this.#connector = new Connector({ ...limits, wheel, url, maxBytes: limits.maxFrameBytes, tls: client, ended });
     this.#contact = new Contact(hub, addressee, {
       node,
       url,
       path: `${url.prefix}${MESSAGES_PATH}`,
-      secure: tls !== undefined,
       connector: this.#connector,
-      maxBytes: hub.limits.maxFrameBytes,
     });
     this.#requests = new Requests(this.#contact, this);
     this.#deliveries = new Deliveries(this.#contact, this);

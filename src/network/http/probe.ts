@@ -1,7 +1,8 @@
 import { Deadline } from '../../base/deadline-wheel.js';
 import { type NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Contact } from './contact.js';
-import { Post, type PostAnswer, type PostOwner } from './post.js';
+import { Post, type PostOwner } from './post.js';
+import type { HttpResponse } from './response-parser.js';
 
 /** A node is not asked more often. */
 const MIN_DISTANCE_MS = 1000;
@@ -39,7 +40,7 @@ export class Probe extends Deadline implements PostOwner {
     this.#end();
   }
 
-  answered(_post: Post, answer: PostAnswer): void {
+  answered(_post: Post, answer: HttpResponse): void {
     this.#end();
     try {
       const wrong = this.#contact.judge(answer);

@@ -5,7 +5,8 @@ import type { NetworkMessage } from '../../message/message.js';
 import { WeightedFairQueue } from '../../traffic/weighted-fair-queue.js';
 import type { Arrived, Contact } from './contact.js';
 import type { LineHost } from './line-host.js';
-import { Post, type PostAnswer, type PostOwner } from './post.js';
+import { Post, type PostOwner } from './post.js';
+import type { HttpResponse } from './response-parser.js';
 import type { Parcel } from './writer.js';
 
 /** The POST of one request. */
@@ -109,7 +110,7 @@ export class Requests implements PostOwner {
     this.#waiting.clear();
   }
 
-  answered(post: Post, answer: PostAnswer): void {
+  answered(post: Post, answer: HttpResponse): void {
     const request = post as RequestPost;
     const isLatest = this.#end(request);
     try {

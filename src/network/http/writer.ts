@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import type { NodeId } from '../../base/names.js';
 import type { Codec } from '../../message/codec.js';
 import { jsonCodec } from '../../message/json-codec.js';
@@ -21,17 +22,20 @@ export interface Parcel {
 export class Writer {
   readonly #hub: Hub;
   readonly #node: NodeId;
-  readonly #common: readonly string[];
+  readonly #posts: string;
+  readonly #probes: string;
   #gzip = false;
   /** What every node reads, until it has said more. */
   codec: Codec = jsonCodec;
   maxFrameBytes: number;
 
-  constructor(hub: Hub, { node, url }: Pick<PostTarget, 'node' | 'url'>) {
+  constructor(hub: Hub, { node, url, path }: Pick<PostTarget, 'node' | 'url' | 'path'>) {
     this.#hub = hub;
     this.#node = node;
-    const coding = hub.options.compression ? ['Accept-Encoding', 'gzip, deflate'] : [];
-    this.#common = ['Host', url.authority, CARD_HEADER, hub.cardFor(node), ...coding];
+    const coding = hub.options.compression ? 'Accept-Encoding: gzip, deflate\r\n' : '';
+    const common = `${path} HTTP/1.1\r\nHost: ${url.authority}\r\n${CARD_HEADER}: ${hub.cardFor(node)}\r\n${coding}`;
+    this.#posts = `POST ${common}`;
+    this.#probes = `HEAD ${common}`;
     this.maxFrameBytes = hub.limits.maxFrameBytes;
   }
 
@@ -51,10 +55,10 @@ export class Writer {
     traffic.messagesOut += messages;
     traffic.bytesOut += length;
     try {
-      const headers = this.#headers();
-      headers.push('Content-Type', typeOf(codec), 'Content-Length', `${length}`);
-      if (packed) headers.push('Content-Encoding', 'gzip');
-      post.begin({ method: 'POST', headers, body: packed ?? data, bytes: length, fresh: false });
+      const coding = packed ? 'Content-Encoding: gzip\r\n' : '';
+      const type = `Content-Type: ${typeOf(codec)}\r\nContent-Length: ${length}\r\n${coding}`;
+      const head = `${this.#posts}${this.#authorization()}${type}`;
+      post.begin({ method: 'POST', head, body: packed ?? data, bytes: length, fresh: false });
     } catch (error) {
       post.failUnsent(error);
     }
@@ -63,17 +67,17 @@ export class Writer {
   /** Asks whether the node is there, and whether it has this one as a peer. */
   probe(post: Post): void {
     try {
-      post.begin({ method: 'HEAD', headers: this.#headers(), body: '', bytes: 0, fresh: true });
+      post.begin({ method: 'HEAD', head: `${this.#probes}${this.#authorization()}`, body: '', bytes: 0, fresh: true });
     } catch (error) {
       post.failUnsent(error);
     }
   }
 
-  /** Those that all have; a new list. @throws whatever `authorization` does */
-  #headers(): string[] {
-    const headers = this.#common.slice();
+  /** The line of that header, if there is one. @throws whatever `authorization` does, and what cannot stand in a header */
+  #authorization(): string {
     const authorization = this.#hub.options.authorization?.(this.#node);
-    if (authorization !== undefined) headers.push('Authorization', authorization);
-    return headers;
+    if (authorization === undefined) return '';
+    validateHeaderValue('Authorization', authorization);
+    return `Authorization: ${authorization}\r\n`;
   }
 }
