@@ -95,8 +95,7 @@ export class Connector implements ConnectionOwner {
       ? // Each handshake looks at the certificate anew: no session is kept.
         connectSecure({ ...tls, host, port, ALPNProtocols: ['http/1.1'] })
       : connect({ host, port });
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    socket.once('connect', () => socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_PROBE_MS));
     const ready = tls ? 'secureConnect' : 'connect';
     const connection = new Connection({ owner: this, socket, ready, kept, maxBytes });
     this.#connections.add(connection);

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Deadline } from '../../base/deadline-wheel.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
@@ -52,6 +53,7 @@ export class HeldRequests {
   readonly #hub: Hub;
   readonly #replies: Replies;
   readonly #directory: Directory;
+  readonly #watched = new WeakSet<Socket>();
   #size = 0;
   #bytes = 0;
 
@@ -140,7 +142,9 @@ export class HeldRequests {
   #watch({ socket }: ServerResponse): void {
     if (!socket?.writableLength) return;
     socket.setTimeout(this.#hub.limits.stallMs);
-    socket.once('timeout', () => {
+    if (this.#watched.has(socket)) return;
+    this.#watched.add(socket);
+    socket.on('timeout', () => {
       if (socket.writableLength > 0) this.#hub.counters.slowReaders += 1;
     });
   }
