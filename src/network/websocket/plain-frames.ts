@@ -31,6 +31,8 @@ export interface PlainFramesParts {
 export interface WsReader {
   write(chunk: Buffer): boolean;
   readonly errored: Error | null;
+  /** Ours: who takes the plain frames. */
+  plainFrames?: PlainFrames;
 }
 
 /**
@@ -61,6 +63,12 @@ export class PlainFrames {
     this.#ws = ws;
     // Ours may take its place.
     this.#write = ws.write;
+  }
+
+  /** From now on it is given what `ws` would read. */
+  stepBefore(): void {
+    this.#ws.plainFrames = this;
+    this.#ws.write = writeToPlainFrames;
   }
 
   /** @returns as a stream's `write` does, whether more may come at once */
@@ -146,4 +154,9 @@ export class PlainFrames {
     if ((first & OPCODE) < CONTROL) this.#fragmented = (first & FINAL) === 0;
     return size;
   }
+}
+
+/** One function for all readers: a closure for each would cost as much as what it closes over. */
+function writeToPlainFrames(this: WsReader, chunk: Buffer): boolean {
+  return (this.plainFrames as PlainFrames).write(chunk);
 }

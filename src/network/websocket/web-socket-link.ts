@@ -27,7 +27,7 @@ export interface LinkStream {
   readonly mask: (() => number) | undefined;
 }
 
-/** A WebSocket that knows its owner, so that ten thousand of them share four listeners and need no closures. */
+/** A WebSocket that hands its events to its owner, so that ten thousand of them need neither listeners nor closures. */
 export class WebSocketLink extends WebSocket implements FrameLink {
   owner: LinkOwner | undefined = undefined;
   /** That of the agreed subprotocol, once linked. */
@@ -42,7 +42,6 @@ export class WebSocketLink extends WebSocket implements FrameLink {
   track(bounds: LinkBounds): void {
     this.bounds = bounds;
     bounds.links.add(this);
-    this.on('close', onGone);
   }
 
   /** It is open: this is what it runs on. */
@@ -64,10 +63,18 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     this.owner = owner;
     this.codec = codecOf(this.protocol);
     this.#readPlainFrames();
-    this.on('message', onMessage);
-    this.on('ping', onPing);
-    this.on('error', onError);
-    this.on('close', onClose);
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'close') this.bounds?.links.delete(this);
+    const { owner } = this;
+    if (owner === undefined) return super.emit(event, ...args);
+    // With the default binaryType ws hands out Buffers.
+    if (event === 'message') this.received(args[0] as Buffer, args[1] as boolean);
+    else if (event === 'ping') this.#answerPing(owner, args[0] as Buffer);
+    else if (event === 'error') owner.broken(codeOf(args[0] as WsError), args[0] as WsError);
+    else if (event === 'close') owner.closed(closedDetail(args[0] as number));
+    return true;
   }
 
   received(frame: Buffer, binary: boolean): void {
@@ -96,6 +103,20 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     this.close(closeCodeOf(code), code);
   }
 
+  #answerPing(owner: LinkOwner, data: Buffer): void {
+    const { bounds } = this;
+    if (owner.ended || bounds === undefined) return;
+    if (this.unreadPongs >= bounds.limits.maxPongs) {
+      bounds.counters.pingFloods += 1;
+      owner.flooded(`left ${this.unreadPongs} pongs unread`);
+      return;
+    }
+    this.unreadPongs += 1;
+    this.pong(data, undefined, () => {
+      this.unreadPongs -= 1;
+    });
+  }
+
   /** Not public. */
   get #reader(): (WsReader & { _maxPayload: number }) | null | undefined {
     return (this as { readonly _receiver?: (WsReader & { _maxPayload: number }) | null })._receiver;
@@ -112,14 +133,8 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     // Where it is not there, ws reads every frame itself.
     if (!ws || !this.bounds) return;
     const rules = { masked: this.mask === undefined, maxBytes: this.bounds.limits.maxFrameBytes };
-    const frames = new PlainFrames({ rules, sink: this, ws });
-    ws.write = (chunk) => frames.write(chunk);
+    new PlainFrames({ rules, sink: this, ws }).stepBefore();
   }
-}
-
-// With the default binaryType ws hands out Buffers, whatever its type says.
-function onMessage(this: WebSocket, data: unknown, binary: boolean): void {
-  (this as WebSocketLink).received(data as Buffer, binary);
 }
 
 const misfit = (codec: Codec | undefined, binary: boolean): NetworkError =>
@@ -128,30 +143,7 @@ const misfit = (codec: Codec | undefined, binary: boolean): NetworkError =>
     `${subprotocolOf(codec?.name ?? 'json')} has no ${binary ? 'binary' : 'text'} frames`,
   );
 
-function onPing(this: WebSocket, data: Buffer): void {
-  const link = this as WebSocketLink;
-  const { owner, bounds } = link;
-  if (owner === undefined || owner.ended || bounds === undefined) return;
-  if (link.unreadPongs >= bounds.limits.maxPongs) {
-    bounds.counters.pingFloods += 1;
-    owner.flooded(`left ${link.unreadPongs} pongs unread`);
-    return;
-  }
-  link.unreadPongs += 1;
-  link.pong(data, undefined, () => {
-    link.unreadPongs -= 1;
-  });
-}
+type WsError = Error & { readonly code?: string };
 
-function onError(this: WebSocket, error: Error & { readonly code?: string }): void {
-  const code = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'TOO_LARGE' : 'DESERIALIZATION';
-  (this as WebSocketLink).owner?.broken(code, error);
-}
-
-function onClose(this: WebSocket, code: number): void {
-  (this as WebSocketLink).owner?.closed(closedDetail(code));
-}
-
-function onGone(this: WebSocket): void {
-  (this as WebSocketLink).bounds?.links.delete(this as WebSocketLink);
-}
+const codeOf = ({ code }: WsError): ErrorCode =>
+  code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'TOO_LARGE' : 'DESERIALIZATION';
