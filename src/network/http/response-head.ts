@@ -10,40 +10,40 @@ export interface ResponseHead {
 /** Where a body ends: after so many bytes, with its last chunk, or with the connection. */
 export type BodyEnd = number | 'chunked' | 'close';
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/;
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-/** What a line may not hold. */
-const CONTROL = /[\0\r\n]/;
+/** The lines of a head, each with its end; a value may still have spaces behind it. */
+const STATUS_LINE = /HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0\r\n]*)?(?:\r\n|$)/y;
+const HEADER_LINE = /([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\0\r\n]*)(?:\r\n|$)/y;
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
+const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
 const LENGTH = /^\d{1,15}$/;
 const NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
 /** @param text without the empty line at its end @throws Error it is no HTTP/1 */
 export function parseHead(text: string): ResponseHead {
-  const lines = text.split('\r\n');
-  const [first = ''] = lines;
-  const match = STATUS_LINE.exec(first);
-  if (match === null || CONTROL.test(first)) throw new Error('its first line is not that of HTTP/1.1');
+  STATUS_LINE.lastIndex = 0;
+  const first = STATUS_LINE.exec(text);
+  if (first === null) throw new Error('its first line is not that of HTTP/1.1');
+  const headers = headersFrom(text, STATUS_LINE.lastIndex);
+  return { status: Number(first[2]), headers, persistent: isPersistent(headers.get('connection'), first[1] === '1') };
+}
+
+function headersFrom(text: string, start: number): Map<string, string> {
   const headers = new Map<string, string>();
-  for (let i = 1; i < lines.length; i += 1) addHeader(headers, lines[i] as string);
-  return { status: Number(match[2]), headers, persistent: isPersistent(headers.get('connection'), match[1] === '1') };
+  for (let at = start; at < text.length; at = HEADER_LINE.lastIndex) {
+    HEADER_LINE.lastIndex = at;
+    const line = HEADER_LINE.exec(text);
+    // Also one that goes on with the line before: it begins with a space, which no name does.
+    if (line === null) throw new Error('a line of its headers is none');
+    const name = (line[1] as string).toLowerCase();
+    const value = (line[2] as string).trimEnd();
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return headers;
 }
 
-function addHeader(headers: Map<string, string>, line: string): void {
-  const colon = line.indexOf(':');
-  const name = line.slice(0, Math.max(colon, 0));
-  // A line that goes on with the one before begins with a space, which no name does.
-  if (!TOKEN.test(name) || CONTROL.test(line)) throw new Error('a line of its headers is none');
-  const key = name.toLowerCase();
-  const value = line.slice(colon + 1).trim();
-  const before = headers.get(key);
-  headers.set(key, before === undefined ? value : `${before}, ${value}`);
-}
-
-function isPersistent(connection: string | undefined, isCurrent: boolean): boolean {
-  if (connection === undefined) return isCurrent;
-  const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
-  return !options.includes('close') && (isCurrent || options.includes('keep-alive'));
-}
+const isPersistent = (connection: string | undefined, isCurrent: boolean): boolean =>
+  connection === undefined ? isCurrent : !CLOSE.test(connection) && (isCurrent || KEEP_ALIVE.test(connection));
 
 /**
  * Where the body of a response ends (RFC 9112, 6.3). Whatever two readers could take in two ways is refused.
