@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { NetworkError } from '../../src/base/errors.js';
 import type { NetworkMessage } from '../../src/message/message.js';
 import { assertNothingLeft } from '../leaks.js';
-import { type HttpNode, HttpNodes, until } from './http-nodes.js';
+import { answered, type HttpNode, HttpNodes, postOf, until } from './http-nodes.js';
 
 assertNothingLeft();
 
@@ -173,15 +173,11 @@ describe('calls with curl', { skip: noCurl }, () => {
   it('tell the handler when they go away, and are refused when too many wait', async () => {
     const before = b.network.counters.abandoned;
     waiting = 0;
-    const gone = promisify(execFile)('curl', ['-s', '-m', '0.3', '-X', 'POST', `${b.url}/v1/call/wait`]).catch(
-      () => {},
-    );
-    const second = promisify(execFile)('curl', ['-s', '-m', '0.3', '-X', 'POST', `${b.url}/v1/call/wait`]).catch(
-      () => {},
-    );
+    const long = ['-s', '-X', 'POST', '-H', 'netmgr-timeout-ms: 600000', `${b.url}/v1/call/wait`];
+    const callers = [1, 2].map(() => execFile('curl', long));
     await until(() => waiting === 2, 'both');
     assert.equal((await curl('wait')).status, 503);
-    await Promise.all([gone, second]);
+    for (const caller of callers) caller.kill();
     await until(() => b.network.counters.abandoned === before + 2, 'their ends');
   });
 
@@ -190,10 +186,12 @@ describe('calls with curl', { skip: noCurl }, () => {
     other.answers(() => new Promise(() => {}));
     const hanging = promisify(execFile)('curl', ['-s', '-i', '-X', 'POST', `${other.url}/v1/call/wait`]);
     await until(() => other.network.peers.has('http'), 'the call');
+    // Connected before: a process of its own might come when the grace is over.
+    const late = await nodes.raw(other.port);
     const stopped = other.endpoint.stop({ graceMs: 300 });
-    const late = await promisify(execFile)('curl', ['-s', '-i', '-X', 'POST', `${other.url}/v1/call/echo`]);
-    assert.match(late.stdout, /^HTTP\/1.1 503/);
-    assert.match(late.stdout, /shutting down/);
+    late.socket.write(postOf('1', {}, '/v1/call/echo'));
+    assert.equal((await answered(late)).status, 503);
+    assert.match(late.text, /shutting down/);
     await stopped;
     assert.match((await hanging).stdout, /^HTTP\/1.1 502[\s\S]*was stopped before it was done/);
   });
