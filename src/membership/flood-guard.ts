@@ -14,8 +14,8 @@ export type FloodVerdict = 'accepted' | 'refused' | 'drop';
  */
 export class FloodGuard {
   /** Theoretical arrival times of the next heartbeat and of the next refusal. */
-  #heartbeatTat = Number.NEGATIVE_INFINITY;
-  #refusalTat = Number.NEGATIVE_INFINITY;
+  #heartbeatTat = 0;
+  #refusalTat = 0;
 
   /** @param intervalMs the interval that the member was told */
   check(intervalMs: number, now: number): FloodVerdict {

@@ -1,5 +1,6 @@
 import type { NodeId } from '../base/names.js';
 import { FloodGuard } from './flood-guard.js';
+import { sameList } from './handler-lists.js';
 import type { Member, MemberStatus, Registration } from './member.js';
 import type { HeartbeatReport } from './membership-event.js';
 
@@ -13,8 +14,12 @@ export interface ConnectionFacts {
 
 const NO_HANDLERS: readonly string[] = [];
 const NO_TAGS: Readonly<Record<string, string>> = {};
+const NEVER = -1;
 
-/** The writable side of a row: one process under one name. Status changes go through the table, which counts them. */
+/**
+ * The writable side of a row: one process under one name. Status changes go through the table, which counts them.
+ * Times are whole milliseconds: the engine keeps those in the row itself, any other number in an object of its own.
+ */
 export class MemberRecord implements Member {
   readonly node: NodeId;
   readonly instance: string;
@@ -42,7 +47,7 @@ export class MemberRecord implements Member {
   #longestMs: number;
   /** Time that our own stalls took from it, and the frame since which it counts: any frame ends it. */
   #allowanceMs = 0;
-  #allowanceSince = Number.NaN;
+  #allowanceSince = NEVER;
 
   constructor(facts: ConnectionFacts, intervalMs: number, now: number) {
     this.node = facts.node;
@@ -96,7 +101,8 @@ export class MemberRecord implements Member {
       return false;
     }
     this.handlers = registration.handlers;
-    this.tags = registration.tags;
+    // What is the same is kept: most have no tags, and share that.
+    if (!sameTags(this.tags, registration.tags)) this.tags = registration.tags;
     this.slots = registration.slots;
     return true;
   }
@@ -131,9 +137,6 @@ export class MemberRecord implements Member {
     this.#allowanceMs += stallMs;
   }
 }
-
-const sameList = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((item, index) => item === b[index]);
 
 function sameTags(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);

@@ -10,6 +10,7 @@ import {
   sweepTick,
   timeoutMultiplier,
 } from './failure-detector.js';
+import { HandlerLists } from './handler-lists.js';
 import { isPresent, type Member, type MemberStatus } from './member.js';
 import { MemberRecord } from './member-record.js';
 import { MemberTable, type Turn } from './member-table.js';
@@ -32,6 +33,7 @@ const NOTHING: readonly MembershipEffect[] = Object.freeze([]);
 export class Membership {
   readonly #table = new MemberTable();
   readonly #evicted = new EvictedInstances();
+  readonly #lists = new HandlerLists();
   readonly #counters: MembershipCounters = {
     heartbeatsRefused: 0,
     heartbeatFloods: 0,
@@ -104,9 +106,9 @@ export class Membership {
   touch(node: NodeId, now: number): readonly MembershipEffect[] {
     const member = this.#table.get(node);
     if (member === undefined || !isPresent(member.status)) return NOTHING;
-    member.lastFrameAt = now;
+    member.lastFrameAt = Math.floor(now);
     if (member.status !== 'suspect') return NOTHING;
-    const turn: Turn = { now, effects: [] };
+    const turn: Turn = { now: member.lastFrameAt, effects: [] };
     this.#counters.suspicionsRefuted += 1;
     this.#table.move(member, { to: member.heardStatus, reason: 'life' }, turn);
     return turn.effects;
@@ -114,7 +116,7 @@ export class Membership {
 
   /** What an event asks for. Events about a node that is not in the table, or not connected, change nothing. */
   apply(event: MembershipEvent, now: number): readonly MembershipEffect[] {
-    const turn: Turn = { now, effects: [] };
+    const turn: Turn = { now: Math.floor(now), effects: [] };
     this.#dispatch(event, turn);
     this.#counters.membersCrowdedOut += this.#table.forgetExcess(turn);
     return turn.effects;
@@ -170,11 +172,15 @@ export class Membership {
   }
 
   #registered(member: MemberRecord, event: EventOf<'registered'>, turn: Turn): void {
-    if (event.registration.sequence < member.sequence) {
+    const { registration } = event;
+    if (registration.sequence < member.sequence) {
       this.#counters.registrationsStale += 1;
       return;
     }
-    if (event.registration.sequence > member.sequence && member.register(event.registration)) this.#table.revision += 1;
+    if (registration.sequence > member.sequence) {
+      const handlers = this.#lists.shared(registration.handlers);
+      if (member.register({ ...registration, handlers })) this.#table.revision += 1;
+    }
     if (event.draining !== undefined) member.draining = event.draining;
     member.registered = true;
     this.#settle(member, 'registered', turn);

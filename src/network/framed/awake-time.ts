@@ -12,7 +12,7 @@ export class AwakeTime {
     this.#timer = this.#clock.defer(this.#advance);
   };
   readonly #advance = (): void => {
-    const now = this.#clock.now();
+    const now = Math.floor(this.#clock.now());
     this.#time += Math.min(now - this.#tickedAt, 2 * this.#tickMs);
     this.#tickedAt = now;
     this.#timer = this.#clock.setTimer(this.#tickMs, this.#tick);
@@ -28,7 +28,7 @@ export class AwakeTime {
     this.#onTick = onTick;
   }
 
-  /** As of the last tick. */
+  /** As of the last tick. Whole milliseconds: ten thousand connections remember it, and another number takes more. */
   get coarse(): number {
     return this.#time;
   }
@@ -38,7 +38,7 @@ export class AwakeTime {
   }
 
   start(): void {
-    this.#tickedAt = this.#clock.now();
+    this.#tickedAt = Math.floor(this.#clock.now());
     this.#timer = this.#clock.setTimer(this.#tickMs, this.#tick);
   }
 
