@@ -138,7 +138,7 @@ test('who says nothing, or half a hello, is gone in time; silence makes room for
 
 test('who has begun to speak keeps its place, and a newcomer is turned away', async () => {
   await using nodes = new TcpNodes();
-  const b = await nodes.node('b', { limits: { maxUnauthenticated: 1 } });
+  const b = await nodes.node('b', { limits: { maxUnauthenticated: 1, handshakeTimeoutMs: 60_000 } });
   const first = await nodes.stranger('first', b.port);
   const hello = first.frame({
     kind: 'control',

@@ -250,7 +250,8 @@ test('only so many sockets of an address may wait to authenticate, and they make
 
 test('the oldest socket that has said nothing makes room for a newcomer, one that has said something does not', async () => {
   await using nodes = new Nodes();
-  const leader = await nodes.leader({ limits: { maxUnauthenticated: 2 } });
+  // Nobody is late within this test.
+  const leader = await nodes.leader({ limits: { maxUnauthenticated: 2, handshakeTimeoutMs: 60_000 } });
   const webSocket = nodes.webSocket(leader.port);
   await once(webSocket, 'open');
   const silent = await nodes.tcp(leader.port);
@@ -267,6 +268,28 @@ test('the oldest socket that has said nothing makes room for a newcomer, one tha
   assert.equal(leader.network.counters.unauthenticatedRefused, 1);
   assert.equal(webSocket.readyState, webSocket.OPEN);
   assert.equal(second.readyState, second.OPEN);
+});
+
+test('who waits in all places from a few addresses keeps nobody of another address out', async () => {
+  await using nodes = new Nodes();
+  const limits = { maxUnauthenticated: 8, maxUnauthenticatedPerAddress: 4, handshakeTimeoutMs: 60_000 };
+  const leader = await nodes.leader({ limits });
+  const { counters } = leader.network;
+  const open = async (localAddress: string) => {
+    const webSocket = nodes.webSocket(leader.port, { localAddress });
+    await once(webSocket, 'open');
+    return webSocket;
+  };
+  for (let i = 0; i < 8; i += 1) await open(`127.0.0.${2 + (i % 2)}`);
+  await nodes.member('worker-1', leader);
+  assert.deepEqual([counters.unauthenticatedReplaced, counters.unauthenticatedRefused], [1, 0]);
+  const silent = await nodes.tcp(leader.port, '127.0.0.4');
+  assert.equal(counters.unauthenticatedReplaced, 1, 'the place of the member that is in');
+  // Of an address that has more.
+  await once(await nodes.tcp(leader.port, '127.0.0.2'), 'close');
+  assert.equal(counters.unauthenticatedRefused, 1);
+  await nodes.member('worker-2', leader);
+  assert.equal(silent.destroyed, false);
 });
 
 test('silent sockets of one address do not push out those of others', async () => {

@@ -4,7 +4,7 @@ export type FramedCounters = {
   handshakeTimeouts: number;
   /** Sockets refused because too many had not authenticated yet, in all or of their address. */
   unauthenticatedRefused: number;
-  /** Sockets that had said nothing and made room for a newcomer, because too many had not authenticated yet. */
+  /** Sockets that made room for a newcomer, because too many had not authenticated yet. */
   unauthenticatedReplaced: number;
   /** Sockets ended because of what they sent before they had authenticated: too much, or not the protocol. */
   unauthenticatedInvalid: number;

@@ -1,6 +1,7 @@
 import type { Arrival } from './arrival.js';
 import { MAX_TLS_HANDSHAKE_BYTES } from './client-hello.js';
 import type { FramedCounters } from './counters.js';
+import { type Waiting, whoMakesRoom } from './early-drop.js';
 import type { FramedLimits } from './limits.js';
 
 export interface GateParts {
@@ -10,15 +11,18 @@ export interface GateParts {
   room(): number;
 }
 
-interface Visitor {
-  readonly since: number;
+interface Visitor extends Waiting {
   readonly onClose: () => void;
   /** The address that it is counted for. */
   ip: string | undefined;
+  silent: boolean;
   onData: (() => void) | undefined;
   /** Tells the peer that its time is over, where frames can be written. */
   onLate: (() => void) | undefined;
 }
+
+/** The share of the deadline after which one that speaks may have to make room: an honest one is in long before. */
+const GRACE = 1 / 5;
 
 /**
  * Where accepted sockets stand until they have authenticated: bounded in number, in all and per address, in bytes
@@ -28,44 +32,37 @@ export class Gate {
   readonly #parts: GateParts;
   /** In the order of arrival, so that the sweep ends the oldest first. */
   readonly #visitors = new Map<Arrival, Visitor>();
-  /** Those of them that have not got as far as frames, in the order of arrival. */
-  readonly #silent = new Set<Arrival>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new Map<string | undefined, number>();
 
   constructor(parts: GateParts) {
     this.#parts = parts;
   }
 
   /**
-   * Lets it wait here. When all places are taken, the oldest that has said nothing makes room, so that silence
-   * cannot keep newcomers out.
+   * Lets it wait here. When all places are taken, another one makes room, so that waiting cannot keep newcomers out.
    * @returns whether there is a place for it; if not, it is gone
    */
   enter(arrival: Arrival, now: number): boolean {
-    const { limits, counters, room } = this.#parts;
-    if (this.#visitors.size >= Math.min(limits.maxUnauthenticated, room())) {
-      const [oldest] = this.#silent;
-      if (oldest === undefined || this.#isFull(arrival.ip)) return this.#refuse(arrival);
-      counters.unauthenticatedReplaced += 1;
-      this.#drop(oldest);
-    }
-    if (this.#isFull(arrival.ip)) return this.#refuse(arrival);
+    if (this.#isFull(arrival.ip) || !this.#makeRoom(arrival, now)) return this.#refuse(arrival);
+    const { ip } = arrival;
     const onClose = () => this.leave(arrival);
-    this.#visitors.set(arrival, { since: now, ip: undefined, onClose, onData: undefined, onLate: undefined });
-    this.#silent.add(arrival);
+    this.#visitors.set(arrival, { since: now, silent: true, ip, onClose, onData: undefined, onLate: undefined });
     arrival.tcp.once('close', onClose);
-    this.#count(arrival);
+    this.#count(ip, 1);
     return true;
   }
 
   /** The peer turned out to be elsewhere than the other end of the socket. @returns whether it may stay */
   locate(arrival: Arrival): boolean {
-    if (!this.has(arrival)) return false;
+    const visitor = this.#visitors.get(arrival);
+    if (visitor === undefined) return false;
     if (this.#isFull(arrival.ip)) {
       this.leave(arrival);
       return this.#refuse(arrival);
     }
-    this.#count(arrival);
+    this.#count(visitor.ip, -1);
+    visitor.ip = arrival.ip;
+    this.#count(visitor.ip, 1);
     return true;
   }
 
@@ -77,7 +74,7 @@ export class Gate {
   watch(arrival: Arrival): void {
     const visitor = this.#visitors.get(arrival);
     if (!visitor) return;
-    this.#silent.delete(arrival);
+    visitor.silent = false;
     visitor.onData = () => this.#checkBytes(arrival);
     arrival.stream.prependListener('data', visitor.onData);
     this.#checkBytes(arrival);
@@ -94,13 +91,9 @@ export class Gate {
     const visitor = this.#visitors.get(arrival);
     if (!visitor) return;
     this.#visitors.delete(arrival);
-    this.#silent.delete(arrival);
     arrival.tcp.removeListener('close', visitor.onClose);
     if (visitor.onData) arrival.stream.removeListener('data', visitor.onData);
-    if (visitor.ip === undefined) return;
-    const left = (this.#perAddress.get(visitor.ip) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(visitor.ip);
-    else this.#perAddress.set(visitor.ip, left);
+    this.#count(visitor.ip, -1);
   }
 
   /** Ends those whose time is over, and those that have sent too much in a way that nothing else looks at. */
@@ -135,12 +128,22 @@ export class Gate {
     return ip !== undefined && (this.#perAddress.get(ip) ?? 0) >= this.#parts.limits.maxUnauthenticatedPerAddress;
   }
 
-  #count(arrival: Arrival): void {
-    const { ip } = arrival;
-    const visitor = this.#visitors.get(arrival);
-    if (visitor === undefined || ip === undefined) return;
-    visitor.ip = ip;
-    this.#perAddress.set(ip, (this.#perAddress.get(ip) ?? 0) + 1);
+  /** @returns whether there is a place for one more */
+  #makeRoom({ ip }: Arrival, now: number): boolean {
+    const { limits, counters, room } = this.#parts;
+    if (this.#visitors.size < Math.min(limits.maxUnauthenticated, room())) return true;
+    const crowd = { waiting: this.#visitors, perAddress: this.#perAddress };
+    const one = whoMakesRoom(crowd, { ip, now, graceMs: limits.handshakeTimeoutMs * GRACE });
+    if (one === undefined) return false;
+    counters.unauthenticatedReplaced += 1;
+    this.#drop(one);
+    return true;
+  }
+
+  #count(ip: string | undefined, change: number): void {
+    const count = (this.#perAddress.get(ip) ?? 0) + change;
+    if (count === 0) this.#perAddress.delete(ip);
+    else this.#perAddress.set(ip, count);
   }
 
   #refuse(arrival: Arrival): false {
