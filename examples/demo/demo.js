@@ -14,6 +14,8 @@ import { findWitness, isUnchanged, listFiles } from './files.js';
 import { bold, command, dim, green, interject, red, say, step } from './screen.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
+/** What the work is, if it is not to be everything here: `npm run demo -- src`. */
+const FOLDER = process.argv[2] ?? '.';
 const VICTIM = 'module';
 /** The victim dies when this share of the work is done. */
 const KILL_AT = 1 / 3;
@@ -48,7 +50,7 @@ function npm(...words) {
 
 async function demonstrate() {
   await gather();
-  const files = listFiles(ROOT);
+  const files = listFiles(ROOT, FOLDER);
   const result = await share(files);
   const verdict = await check(files, result.lines);
   step('Who is there now: the one that was killed is lost');
@@ -92,7 +94,7 @@ function collaborators() {
 /** Pipes the names into `netmgr map`, and kills the victim on the way. */
 async function share(files) {
   step(`The work: SHA-256 of all ${files.length} files here, and kill -9 on the way`);
-  say(dim('$ find . -type f -print0 | netmgr map sha256 -0 --timeout 20s'));
+  say(dim(`$ find ${FOLDER} -type f -print0 | netmgr map sha256 -0 --timeout 20s`));
   const map = cluster.tool(['map', 'sha256', '-0', '--timeout', '20s'], ['pipe', 'pipe', 'inherit']);
   const ended = once(map, 'exit');
   // A map that ends early says so by its exit code and by what is missing.

@@ -9,9 +9,9 @@ import { text } from 'node:stream/consumers';
 /** As many names as surely fit on a command line. */
 const BATCH = 200;
 
-/** Every regular file under the root, as `find . -type f` would name it, with what tells whether it changed. */
-export function listFiles(root) {
-  return readdirSync(root, { recursive: true, withFileTypes: true })
+/** Every regular file under a folder in the root, as `find . -type f` would name it, with what tells whether it changed. */
+export function listFiles(root, folder) {
+  return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => `./${path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name))}`)
     .map((name) => ({ name, ...stamp(root, name) }));

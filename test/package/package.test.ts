@@ -96,9 +96,10 @@ describe('the package', () => {
 
   it('installs a command', async () => {
     const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
-    const shown = await inFolder('npx', ['--no-install', 'netmgr', '--version']);
+    const netmgr = path.join(folder, 'node_modules/.bin/netmgr');
+    const shown = await inFolder(netmgr, ['--version']);
     assert.equal(shown.stdout, `${version}\n`);
-    const help = await inFolder('npx', ['--no-install', 'netmgr', '--help']);
+    const help = await inFolder(netmgr, ['--help']);
     for (const command of ['lead', 'join', 'status']) assert.match(help.stdout, new RegExp(`\\b${command}\\b`));
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { displayWidth } from '../../src/cli/table.js';
+import { run } from '../cli/fake-environment.js';
 import { assertNothingLeft } from '../leaks.js';
 import { writeHandlers } from './handlers.js';
 import { assertTame, jsonLines, Sandbox } from './harness.js';
@@ -32,13 +33,15 @@ describe('on a terminal', { skip: noTerminal }, () => {
     sandbox.run(words, { through: onTerminal(sandbox, columns), env: { ...XTERM, ...env } });
 
   test('tables are coloured and fit; NO_COLOR, FORCE_COLOR and a dumb terminal are obeyed', async () => {
-    for (const columns of [120, 80, 60, 40]) {
-      const { code, stdout } = await on(columns, ['status']);
-      assert.equal(code, 0);
-      assert.match(marked(stdout), COLOUR);
-      assertFits(stdout, columns);
-      assertTame(plain(stdout));
-    }
+    await Promise.all(
+      [120, 80, 60, 40].map(async (columns) => {
+        const { code, stdout } = await on(columns, ['status']);
+        assert.equal(code, 0);
+        assert.match(marked(stdout), COLOUR);
+        assertFits(stdout, columns);
+        assertTame(plain(stdout));
+      }),
+    );
     const [none, dumb, zero, forced, piped] = await Promise.all([
       on(80, ['status'], { NO_COLOR: '1' }),
       on(80, ['status'], { TERM: 'dumb' }),
@@ -90,11 +93,15 @@ describe('on a terminal', { skip: noTerminal }, () => {
     ];
     pages.push('ca', 'ca rotate', 'doctor', 'doctor explain', 'config', 'config context', 'config context add');
     for (const page of pages) {
-      const { code, stdout } = await on(60, [...page.split(' ').filter(Boolean), '--help']);
-      assert.equal(code, 0);
+      const { exitCode, stdout } = await run([...page.split(' ').filter(Boolean), '--help'], { columns: 60 });
+      assert.equal(exitCode, 0);
       // Examples are to be copied: they are never broken.
       assertFits(stdout.split('Examples:')[0] ?? '', 60);
     }
+    // On a real one it is the same.
+    const words = ['invite', 'create', '--help'];
+    const [{ code, stdout }, here] = await Promise.all([on(60, words), run(words, { columns: 60 })]);
+    assert.deepEqual([code, plain(stdout)], [0, plain(here.stdout)]);
   });
 
   test('what a handler answers or fails with moves no terminal', async () => {

@@ -4,12 +4,21 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../../src/base/version.js';
+import { type Ran, run } from '../cli/fake-environment.js';
 import { assertNothingLeft } from '../leaks.js';
 import { assertTame, Sandbox } from './harness.js';
 
 const sandbox = new Sandbox();
 after(() => sandbox[Symbol.asyncDispose]());
 assertNothingLeft();
+
+const wordsOf = (line: string): string[] => line.split(' ').filter((word) => word !== '');
+
+/** The program without its process, which takes longer to start than to find a mistake. */
+const runHere = (words: readonly string[]): Promise<Ran> => {
+  const variables = { NETMGR_STATE_DIR: sandbox.state, NETMGR_CONFIG_DIR: sandbox.path('config') };
+  return run(words, { home: sandbox.directory, variables });
+};
 
 /** So many at a time, for each is a process. */
 async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -64,11 +73,15 @@ test('what is mistyped is refused with the value, the forms that are right, and 
     ['config set call.timeout 5', /'5' is not a duration/],
     ['config context add A unix:/x', /'A' is not a context name/],
   ];
-  await inTurn(table, async ([line, message]) => {
-    const { code, stdout, stderr } = await sandbox.run(line.split(' ').filter((word) => word !== ''));
+  for (const [line, message] of table) {
+    const { exitCode, stdout, stderr } = await runHere(wordsOf(line));
     assert.match(stderr, message, line);
-    assert.deepEqual([code, stdout], [2, ''], line);
+    assert.deepEqual([exitCode, stdout], [2, ''], line);
     assertTame(stderr);
+  }
+  await inTurn(['stauts', 'status --jsn', 'join --name 🦊'], async (line) => {
+    const [{ code, stdout, stderr }, here] = [await sandbox.run(wordsOf(line)), await runHere(wordsOf(line))];
+    assert.deepEqual([code, stdout, stderr], [2, '', here.stderr], line);
   });
 });
 
@@ -172,14 +185,18 @@ test('the help of every command names its flags and examples', async () => {
   pages.push('ca show', 'ca rotate', 'doctor', 'doctor explain');
   pages.push('config', 'config get', 'config set', 'config unset', 'config ls', 'config path', 'config context');
   pages.push('config context add', 'config context ls', 'config context use', 'config context rm', 'completion');
-  await inTurn(pages, async (page) => {
-    const { code, stdout, stderr } = await sandbox.run([...page.split(' ').filter(Boolean), '--help']);
-    assert.deepEqual([code, stderr], [0, ''], page);
+  for (const page of pages) {
+    const { exitCode, stdout, stderr } = await runHere([...wordsOf(page), '--help']);
+    assert.deepEqual([exitCode, stderr], [0, ''], page);
     assert.match(stdout, new RegExp(`^Usage: netmgr ${page}`), page);
     assert.match(stdout, /\nExamples:\n/, page);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 120, `${page}: ${line}`);
-  });
-  assert.doesNotMatch((await sandbox.run(['--help'])).stdout, /\n {2}(submit|jobs|drain|tail|limits|complete) /);
+  }
+  for (const words of [['--help'], ['config', 'context', 'add', '--help']]) {
+    const [{ code, stdout }, here] = [await sandbox.run(words), await runHere(words)];
+    assert.deepEqual([code, stdout], [0, here.stdout]);
+  }
+  assert.doesNotMatch((await runHere(['--help'])).stdout, /\n {2}(submit|jobs|drain|tail|limits|complete) /);
 });
 
 test('--version is one line; a Node that is too old can read the executable, and is told so', async () => {

@@ -181,13 +181,13 @@ test('handlers run as many processes at once as the node has slots', () => {
   assert.equal(handlers[0]?.options.concurrency, 7);
 });
 
-test('thousands of runs, nothing left over', async () => {
+test('hundreds of runs, nothing left over', async () => {
   const cat = scripts.handlers([{ argv: ['cat'] }]);
   let next = 0;
   const lane = async (): Promise<void> => {
-    for (let i = next++; i < 500; i = next++) assert.equal(await scripts.call(cat, `payload ${i}`), `payload ${i}`);
+    for (let i = next++; i < 200; i = next++) assert.equal(await scripts.call(cat, `payload ${i}`), `payload ${i}`);
   };
   await Promise.all(Array.from({ length: 4 }, lane));
-  assert.equal(cat.counters.succeeded, 500);
+  assert.equal(cat.counters.succeeded, 200);
   assert.equal(cat.counters.failed, 0);
 });
