@@ -77,6 +77,8 @@ export class Replies {
     this.#parts.bodies.past.add(via, message.id, {
       isFinal: answer.kind === 'response',
       repeat: () => {
+        // Of a body that was not heard of before the answer nobody believes that it was noticed.
+        this.#parts.bodies.refuse(asked, via, new NetworkError('CANCELLED', `'${asked.type}' was answered before`));
         if (kept) sendAnswer(this.#parts, asked, kept);
         else sendAnswer(this.#parts, asked, { kind: 'error', payload: tooLargeToKeep(asked).toWire() });
       },

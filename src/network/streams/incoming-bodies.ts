@@ -109,7 +109,7 @@ export class IncomingBodies implements IncomingHost {
     bodies.delete(body);
     if (bodies.size === 0) this.#byPeer.delete(body.peer);
     this.#size -= 1;
-    this.#remember(body);
+    this.#remember(body, reason);
   }
 
   /** What a sender says of its body. */
@@ -143,10 +143,13 @@ export class IncomingBodies implements IncomingHost {
   }
 
   /** An answer is remembered by whoever gives it. What was lost or late may be tried anew; what nobody wants may not. */
-  #remember(body: IncomingBody): void {
-    const { peer, message, failure } = body;
+  #remember(body: IncomingBody, reason: NetworkError): void {
+    const { peer, message } = body;
+    const isEvent = message.kind === 'event';
+    // With all of its body an event is done, and a request is not.
+    const failure = body.failure ?? (isEvent ? undefined : reason);
     const isFinal = failure === undefined || failure.code === 'CANCELLED';
-    if ((message.kind !== 'event' && !isFinal) || this.past.has(peer, message.id)) return;
+    if (!(isEvent || isFinal) || this.past.has(peer, message.id)) return;
     this.past.add(peer, message.id, { repeat: () => body.admit(), isFinal });
   }
 

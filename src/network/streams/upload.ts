@@ -59,6 +59,8 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
   readonly #window: SendWindow;
   readonly #feed: Feed;
   #state: State = 'asking';
+  /** The receiver has said anything of it. */
+  #noticed = false;
   #pending: Pending | undefined;
   /** The network did not take the last message; the next try is at the next look. */
   #refused = false;
@@ -88,7 +90,7 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
 
   /** The receiver has taken notice of it. */
   get begun(): boolean {
-    return this.#window.begun;
+    return this.#noticed;
   }
 
   get clock(): Clock {
@@ -115,6 +117,7 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
       this.failed(change);
       return;
     }
+    this.#noticed = true;
     const { progress, resumeAt } = change;
     // Of the connection that was lost: what it says is no longer so.
     if (this.#state === 'away' && resumeAt === undefined) return;
@@ -125,11 +128,13 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
     this.#feed.wake();
   }
 
-  /** The receiver has all of it, and it was right. */
-  taken(): void {
+  /** The receiver has all of it, and it was right: what this one has sent, or one before it with the same id. */
+  taken(size: number): void {
+    if (this.#state === 'done' || this.#state === 'ended') return;
     const { end } = this.#feed;
-    if (end === undefined || this.#state === 'done' || this.#state === 'ended') return;
-    this.#window.credit({ offset: end.size, window: 0 });
+    if (end === undefined && !this.#comesAgain) return;
+    this.#noticed = true;
+    this.#window.credit({ offset: end?.size ?? size, window: 0 });
     this.#finish();
     this.#report(true);
     if (this.message.kind === 'event') this.#pending?.complete(undefined);
@@ -138,6 +143,7 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
   /** The receiver wants no more of it. The answer to a request is still to come. */
   refused(error: NetworkError): void {
     if (this.#state === 'ended') return;
+    this.#noticed = true;
     if (this.message.kind === 'event') this.#pending?.fail(error);
     else this.#finish();
   }
@@ -181,8 +187,7 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
       const text = `${name} was lost with '${message.type}' under way, and not back within ${this.#host.resumeMs} ms`;
       return new NetworkError('CLOSED', text, { cause: this.#lost.error, node: peer });
     }
-    // One that comes again goes on where this one was.
-    if (!(this.#parts.named && this.#parts.source.resumable)) this.#host.send(this, 'cancel');
+    if (!this.#comesAgain) this.#host.send(this, 'cancel');
     const ms = Math.round(this.#parts.timeoutMs);
     const what = this.begun && this.#state !== 'done' ? 'no more bytes were taken of' : 'no answer to';
     const text = `${what} '${message.type}' by ${name} for ${ms} ms, after ${this.#window.acknowledged} bytes of its body`;
@@ -230,6 +235,11 @@ export class Upload extends Deadline implements Attendant, FeedOwner {
   #mayBeLost(): boolean {
     if (!this.#parts.source.resumable || this.#state === 'done') return false;
     return this.clock.now() - this.#progressAt >= this.#probeMs();
+  }
+
+  /** Another one with its id may go on where this one was, as this one may do itself. */
+  get #comesAgain(): boolean {
+    return this.#parts.named && this.#parts.source.resumable;
   }
 
   #probeMs(): number {

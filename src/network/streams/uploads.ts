@@ -11,7 +11,7 @@ import { DEFAULT_TIMEOUT_MS, nameOf, type RequestDraft, type Requester, type Req
 import { type Body, type BodyProgress, type ProgressListener, sourceOf } from './body.js';
 import type { BodyLimits } from './limits.js';
 import { Upload, type UploadHost } from './upload.js';
-import { type BodyVerb, CANCEL, CREDIT, readCredit, TAKEN } from './wire.js';
+import { type BodyVerb, CANCEL, CREDIT, readCredit, readTaken, TAKEN } from './wire.js';
 
 /** A message that has a body. */
 export interface BodyDraft extends RequestDraft {
@@ -85,7 +85,7 @@ export class Uploads implements UploadHost {
     const upload = this.#parts.requester.attendant(message.re, peer.node);
     if (!(upload instanceof Upload)) return false;
     if (message.type === CREDIT) this.#credit(upload, message);
-    else if (message.type === TAKEN) upload.taken();
+    else if (message.type === TAKEN) this.#taken(upload, message);
     else if (message.type === CANCEL) upload.refused(fromWire(payloadOf(message), peer.node));
     else return false;
     return true;
@@ -152,6 +152,14 @@ export class Uploads implements UploadHost {
   #credit(upload: Upload, message: NetworkMessage): void {
     try {
       upload.credit(readCredit(message));
+    } catch (error) {
+      upload.failed(toNetworkError(error));
+    }
+  }
+
+  #taken(upload: Upload, message: NetworkMessage): void {
+    try {
+      upload.taken(readTaken(message));
     } catch (error) {
       upload.failed(toNetworkError(error));
     }

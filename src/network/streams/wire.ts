@@ -59,6 +59,11 @@ export function readCredit(message: NetworkMessage): Credit {
   return { ...read, resend: resend === undefined ? undefined : countOf(message, 'resend', resend) };
 }
 
+/** @returns the size */
+export function readTaken(message: NetworkMessage): number {
+  return countOf(message, 'size', fieldsOf(message)['size']);
+}
+
 export function readEnd(message: NetworkMessage): End {
   const { size, sha256 } = fieldsOf(message);
   if (typeof sha256 === 'string' && SHA256.test(sha256)) return { size: countOf(message, 'size', size), sha256 };

@@ -222,13 +222,55 @@ describe('a body whose connection is lost', () => {
 });
 
 describe('a body that is tried again', () => {
-  it('is handled again where its handler said so, and not where it was refused for good', async () => {
-    const lab = makeEndpointLab({ bodies: { resumeMs: RESUME_MS } });
-    const a = await lab.endpoint('a');
+  let lab: EndpointLab;
+  let a: Endpoint;
+  let network: ReliableNetwork;
+  let runs: number;
+  /** How long the handler works when it has the whole body. */
+  let workMs: number;
+
+  beforeEach(async () => {
+    lab = makeEndpointLab();
+    a = await lab.endpoint('a');
     const b = await lab.endpoint('b', { dial: 'a' });
-    const network = new ReliableNetwork(b, { clock: lab.clock, random: seededRandom('reliable'), maxRetries: 5 });
+    const random = seededRandom('reliable');
+    network = new ReliableNetwork(b, { clock: lab.clock, random, maxRetries: 5, budget: false });
+    runs = 0;
+    workMs = 0;
+    a.handle({
+      handle: async (_, { body }) => {
+        runs += 1;
+        for await (const _piece of body as ByteStream);
+        if (workMs > 0) await sleep(lab.clock, workMs);
+        return 'stored';
+      },
+    });
+  });
+  afterEach(() => lab.stopAll());
+
+  const store = async (body: Uint8Array): Promise<unknown> =>
+    payloadOf(await lab.settle(network.request({ type: 'store', to: 'a', body })));
+
+  it('is answered, when the handler had all of it and the caller did not wait until it was done', async () => {
+    // The next try may come before the receiver gives the one before up, or after.
+    for (const ms of [995, 1010, 1050, 1200, 1500, 1900]) {
+      workMs = ms;
+      assert.equal(await store(bytesOf(1000)), 'stored');
+    }
+  });
+
+  it('is answered, when the answer to the try before was lost, and is not handled again', async () => {
+    for (const size of [0, 1000, 2_000_000]) {
+      const rule = lab.hub.when({ kind: 'response' }).once().drop();
+      assert.equal(await store(bytesOf(size)), 'stored');
+      assert.equal(rule.hits, 1);
+    }
+    assert.equal(runs, 3);
+  });
+
+  it('is handled again where its handler said so, and not where it was refused for good', async () => {
     for (const code of ['OVERLOADED', 'HANDLER_RETRY', 'IO', 'NOT_ALLOWED'] as const) {
-      let runs = 0;
+      runs = 0;
       a.handle({
         handle: async (_, { body }) => {
           runs += 1;
@@ -242,7 +284,6 @@ describe('a body that is tried again', () => {
       else assert.equal(payloadOf(await asked), 'stored');
       assert.equal(runs, code === 'NOT_ALLOWED' ? 1 : 3);
     }
-    await lab.stopAll();
   });
 });
 
