@@ -248,6 +248,18 @@ test('a peer that does not read is congested, then dropped, and delays nobody', 
   assert.equal(b.seen('congested').length, 1);
 });
 
+test('a peer that was congested is drained when another of its connections takes over', async () => {
+  await using nodes = new TcpNodes();
+  const b = await nodes.node('b');
+  const first = await nodes.member('x', b.port);
+  // It acknowledges nothing.
+  while (b.seen('congested').length === 0) b.send('x', { payload: 'x'.repeat(100_000) });
+  await nodes.member('x', b.port);
+  await closed(first.socket);
+  const types = b.events.map(({ type }) => type);
+  assert.deepEqual(types, ['connected', 'congested', 'interrupted', 'drained']);
+});
+
 test('two at once that stop say goodbye, whichever is first', async () => {
   await using nodes = new TcpNodes();
   const [a, b] = await crossed(nodes);

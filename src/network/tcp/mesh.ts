@@ -30,6 +30,11 @@ export class Mesh implements OpenTopology {
 
   constructor(parts: MeshParts) {
     this.#parts = parts;
+    parts.hub.onPeer((event) => {
+      if (event.type !== 'congested' && event.type !== 'drained') return;
+      const route = this.#routes.get(event.peer.node);
+      if (route) route.congested = event.type === 'congested';
+    });
   }
 
   get peers(): ReadonlyMap<NodeId, Peer> {
@@ -124,6 +129,8 @@ export class Mesh implements OpenTopology {
       // After a goodbye, of either side, nothing was under way on it.
       const wasLeft = connection.left || route.closing || error.code === 'STOPPED';
       if (wasCurrent && !wasLeft) this.#parts.hub.emit({ type: 'interrupted', peer, error });
+      // What was too much was too much for the one that is gone.
+      if (route.congested && (wasCurrent || connection.left)) this.#parts.hub.emit({ type: 'drained', peer });
       return;
     }
     this.#routes.delete(peer.node);

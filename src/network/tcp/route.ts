@@ -19,6 +19,8 @@ export class Route {
   #busyUntil = Number.NEGATIVE_INFINITY;
   /** This side has said goodbye. */
   closing = false;
+  /** Whoever sends to the peer was told to wait. */
+  congested = false;
 
   constructor(now: number) {
     this.#usedAt = now;
