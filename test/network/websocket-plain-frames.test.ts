@@ -149,7 +149,7 @@ describe('the reader of plain frames', () => {
     const { lines, plain } = byUs(chunks, true);
     assert.deepEqual(lines, byWs(chunks, true));
     assert.equal(lines.length, 8);
-    assert.equal(plain, 4, 'a, b, c and d');
+    assert.equal(plain, 5, 'a, b, c, masked and d');
   });
 
   it('goes on by itself after a frame that came in pieces, its head cut anywhere', () => {

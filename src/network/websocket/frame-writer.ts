@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Frame } from '../../message/codec.js';
+import { applyMask, MASK_BYTES } from './mask.js';
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
 const MASKED = 0x80;
-const MASK_BYTES = 4;
+/** What changes nothing. */
+const ZERO_MASK = '\0'.repeat(MASK_BYTES);
+/** Up to so many bytes Node encodes a text on its stack, and writes it from there. */
+const MAX_TEXT_BYTES = 16 * 1024;
 
 interface Outgoing {
   readonly frame: Frame;
@@ -17,10 +21,29 @@ interface Outgoing {
 }
 
 /**
- * Writes one whole WebSocket frame (RFC 6455, 5.2) as one buffer and one write; `ws` itself takes two buffers for it.
- * What is in two parts and needs no mask is not copied.
+ * Writes one whole WebSocket frame (RFC 6455, 5.2) with one write; `ws` itself takes two. Mostly as a text, its head
+ * included, for which Node needs no buffer at all.
  */
 export function writeFrame(raw: Socket, outgoing: Outgoing): void {
+  const { frame, bytes, mask } = outgoing;
+  // As many bytes as characters: ASCII, which is latin1 as well, and so is the head.
+  if (typeof frame === 'string' && bytes === frame.length && bytes <= MAX_TEXT_BYTES && !mask) {
+    raw.write(`${textHead(bytes, mask !== undefined)}${frame}`, 'latin1');
+  } else writeBytes(raw, outgoing);
+}
+
+/** Of up to 64 KiB, a character for each byte. @param masked with zero */
+function textHead(bytes: number, masked: boolean): string {
+  const flag = masked ? MASKED : 0;
+  const head =
+    bytes < 126
+      ? String.fromCharCode(FINAL_TEXT, flag | bytes)
+      : String.fromCharCode(FINAL_TEXT, flag | 126, bytes >> 8, bytes & 0xff);
+  return masked ? head + ZERO_MASK : head;
+}
+
+/** As one buffer; what is in two parts and needs no mask is not copied. */
+function writeBytes(raw: Socket, outgoing: Outgoing): void {
   const { frame, bytes, tail, mask } = outgoing;
   const isSplit = tail !== undefined && !mask;
   const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
@@ -50,19 +73,4 @@ function putFrame(whole: Buffer, at: number, { frame, bytes, tail }: Outgoing): 
   if (typeof frame === 'string') whole.write(frame, at, bytes === frame.length ? 'latin1' : 'utf8');
   else whole.set(frame, at);
   if (tail) whole.set(tail, at + frame.length);
-}
-
-/** XORs `bytes` from `at` on with the four bytes before them. */
-function applyMask(buffer: Buffer, at: number, bytes: number): void {
-  const begin = buffer.byteOffset + at;
-  let done = 0;
-  if (begin % MASK_BYTES === 0) {
-    const words = new Int32Array(buffer.buffer, begin - MASK_BYTES, 1 + (bytes >> 2));
-    const key = words[0] as number;
-    for (let i = 1; i < words.length; i += 1) words[i] = (words[i] as number) ^ key;
-    done = (words.length - 1) * MASK_BYTES;
-  }
-  for (let i = done; i < bytes; i += 1) {
-    buffer[at + i] = (buffer[at + i] as number) ^ (buffer[at - MASK_BYTES + (i & 3)] as number);
-  }
 }

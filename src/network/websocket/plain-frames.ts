@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { applyMask, MASK_BYTES } from './mask.js';
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
@@ -8,8 +9,10 @@ const OPCODE = 0x0f;
 const CONTROL = 0x08;
 const MASKED = 0x80;
 const LENGTH = 0x7f;
-const MASK_BYTES = 4;
 const MAX_HEAD = 14;
+const BEYOND_ASCII = 0x80;
+/** Texts of up to so many bytes are looked through here. */
+const MAX_LOOKED_AT = 512;
 
 /** What the peer's frames must be. */
 export interface FrameRules {
@@ -37,7 +40,7 @@ export interface WsReader {
 
 /**
  * Takes plain frames out of what a WebSocket's connection brings: whole messages of text or bytes that lie in one
- * chunk, masked with zero if masked at all. Everything else (fragments, control frames, frames in pieces, whatever
+ * chunk. Everything else (fragments, control frames, frames in pieces, whatever
  * breaks a rule of RFC 6455) goes to `ws`, in order, so that the protocol is its business alone. Its way of reading a
  * frame is general and takes longer than all that we do with the message.
  */
@@ -94,21 +97,23 @@ export class PlainFrames {
     let bytes = second & LENGTH;
     if (bytes === 126) {
       if (begin + 2 > chunk.length) return 0;
-      bytes = chunk.readUInt16BE(begin);
+      bytes = ((chunk[begin] as number) << 8) | (chunk[begin + 1] as number);
       begin += 2;
     } else if (bytes === 127) {
       // 64 KiB and more hardly ever lie in one chunk.
       return 0;
     }
-    if (masked) {
-      if (begin + MASK_BYTES > chunk.length || chunk.readUInt32LE(begin) !== 0) return 0;
-      begin += MASK_BYTES;
-    }
+    if (masked) begin += MASK_BYTES;
     const end = begin + bytes;
     if (end > chunk.length || bytes > this.#maxBytes) return 0;
+    const changes = masked && !isZero(chunk, begin - MASK_BYTES, begin);
+    if (changes) applyMask(chunk, begin, bytes);
     const payload = chunk.subarray(begin, end);
     const binary = first === FINAL_BINARY;
-    if (!binary && !isUtf8(payload)) return 0;
+    if (!binary && !isText(payload)) {
+      if (changes) applyMask(chunk, begin, bytes);
+      return 0;
+    }
     this.#sink.received(payload, binary);
     return end;
   }
@@ -159,4 +164,16 @@ export class PlainFrames {
 /** One function for all readers: a closure for each would cost as much as what it closes over. */
 function writeToPlainFrames(this: WsReader, chunk: Buffer): boolean {
   return (this.plainFrames as PlainFrames).write(chunk);
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 1) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+/** Whether it is UTF-8. Short ASCII, which most of it is, is known sooner than Node can be asked. */
+function isText(bytes: Uint8Array): boolean {
+  if (bytes.length > MAX_LOOKED_AT) return isUtf8(bytes);
+  for (let i = 0; i < bytes.length; i += 1) if ((bytes[i] as number) >= BEYOND_ASCII) return isUtf8(bytes);
+  return true;
 }
