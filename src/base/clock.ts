@@ -21,6 +21,8 @@ export interface Timer {
 }
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
+/** Once: as a global it is a getter, called for every message. */
+const { performance } = globalThis;
 
 /** The machine's own clock. One instance per program or per node; `pending` counts its own timers only. */
 export class SystemClock implements Clock {

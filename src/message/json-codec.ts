@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { NetworkError, toNetworkError } from '../base/errors.js';
 import type { Codec, DecodedFrame, DecodeLimits, EncodedMessage, Frame } from './codec.js';
 import { deflate, isDeflatable, MIN_DEFLATED_BYTES } from './deflate.js';
@@ -31,6 +32,11 @@ const BEYOND_ASCII = /[^\x20-\x7e]/g;
 const PAYLOAD_KEY = ',"payload":';
 /** As long as the other, so that the size uncompressed is the same whichever it is. */
 const DEFLATE_KEY = ',"deflate":';
+
+/** A power of ten, in milliseconds: about a quarter of an hour. */
+const TIME_STEP = 1_000_000;
+let timeStep = 0;
+let timeStepText = '';
 
 const MIDDLES: (Middle | undefined)[] = new Array(64).fill(undefined);
 
@@ -133,7 +139,7 @@ function middleOf(message: NetworkMessage): string {
     return middle.text;
   }
   const way = to === undefined ? '' : `,"to":${quoted(to)}`;
-  const text = `,"kind":${known(kind)},"type":${known(type)},"from":${known(from)}${way},"ts":${integer(ts)}`;
+  const text = `,"kind":${known(kind)},"type":${known(type)},"from":${known(from)}${way},"ts":${timeText(ts)}`;
   MIDDLES[slot] = { kind, type, from, to, ts, text };
   return text;
 }
@@ -148,6 +154,20 @@ function known(text: string): string {
 function slotOf(type: string, to: string | undefined): number {
   const last = to === undefined ? 0 : to.charCodeAt(to.length - 1) + to.length;
   return (type.length * 5 + type.charCodeAt(type.length - 1) + last * 7) & 63;
+}
+
+/**
+ * Of the digits of a time all but the last few stay the same for minutes: they are kept as text, for a number of more than
+ * 31 bits takes several times as long to write as a smaller one.
+ */
+function timeText(ts: number): string {
+  if (!Number.isSafeInteger(ts) || ts < TIME_STEP) return integer(ts);
+  const step = Math.floor(ts / TIME_STEP);
+  if (step !== timeStep) {
+    timeStep = step;
+    timeStepText = `${step}`;
+  }
+  return timeStepText + `${TIME_STEP + ts - step * TIME_STEP}`.slice(1);
 }
 
 const integer = (value: number): string => (Number.isSafeInteger(value) ? `${value}` : JSON.stringify(value));

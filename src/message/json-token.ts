@@ -16,6 +16,8 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const LETTER_B = 0x62;
 const LETTER_E = 0x65;
+const LETTER_F = 0x66;
+const LETTER_T = 0x74;
 const LETTER_U = 0x75;
 
 const literal = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -34,7 +36,9 @@ PLAIN[BACKSLASH] = 0;
 /** What may follow a backslash, `u` apart. */
 const ESCAPED = tableOf('"\\/bfnrt');
 const HEXADECIMAL = tableOf('0123456789abcdefABCDEF');
-const WORDS: readonly Uint8Array[] = ['true', 'false', 'null'].map(literal);
+const TRUE = literal('true');
+const FALSE = literal('false');
+const NULL = literal('null');
 
 /** What was seen in the strings of a value. */
 export interface Seen {
@@ -101,7 +105,8 @@ export function keyEnd(bytes: Uint8Array, at: number, seen: Seen): number {
 function numberOrWordEnd(bytes: Uint8Array, at: number): number {
   const byte = bytes[at] as number;
   if (byte === MINUS || (byte >= ZERO && byte <= NINE)) return numberEnd(bytes, at);
-  for (const word of WORDS) if (startsWith(bytes, at, word)) return at + word.length;
+  const word = byte === LETTER_T ? TRUE : byte === LETTER_F ? FALSE : NULL;
+  if (startsWith(bytes, at, word)) return at + word.length;
   throw unexpected(bytes, at, 'a value');
 }
 

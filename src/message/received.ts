@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { NetworkError } from '../base/errors.js';
 import { MESSAGE_ID } from '../base/names.js';
 import { DEFAULT_DECODE_LIMITS, type EncodedMessage, type Frame } from './codec.js';

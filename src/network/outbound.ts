@@ -175,11 +175,12 @@ export class Outbound {
 
   #join(messages: readonly EncodedMessage[], now: number): Frame {
     const [first] = messages as readonly [EncodedMessage];
-    const isSplit = first.tail !== undefined && messages.length === 1;
-    const frame = isSplit ? first.data : this.#codec.join(messages);
-    const bytes = isSplit ? first.bytes : joinedBytes(frame, messages);
+    // Alone it is a frame as it is.
+    const isAlone = messages.length === 1;
+    const frame = isAlone ? first.data : this.#codec.join(messages);
+    const bytes = isAlone ? first.bytes : joinedBytes(frame, messages);
     this.#takenBytes = bytes;
-    this.#takenTail = isSplit ? first.tail : undefined;
+    this.#takenTail = isAlone ? first.tail : undefined;
     if (this.unacknowledgedBytes === 0) this.#progressAt = now;
     this.#sentBytes += bytes;
     this.#traffic.messagesOut += messages.length;

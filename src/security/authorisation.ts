@@ -116,10 +116,16 @@ function operationOf({ type, to }: Asked, self: NodeId | undefined): Action | un
   return type === STATUS && to !== ANYONE && to !== EVERYONE ? 'status of a node' : undefined;
 }
 
+/** By name rather than by key: it is asked of every message, and a key that varies is looked up anew each time. */
+function grantIn(rule: Rule, role: PeerRole): Grant {
+  if (role === 'collaborator') return rule.collaborator;
+  return role === 'operator' ? rule.operator : rule.observer;
+}
+
 /** @returns undefined: it may not */
 export function grantOf(asker: Asker, action: Action | undefined): 'yes' | 'own' | 'redacted' | undefined {
   if (action === undefined || asker.role === 'leader') return undefined;
-  const grant = AUTHORISATION[action][asker.role];
+  const grant = grantIn(AUTHORISATION[action], asker.role);
   if (grant === 'may-submit') return asker.maySubmit ? 'yes' : undefined;
   return grant === 'no' ? undefined : grant;
 }

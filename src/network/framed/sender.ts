@@ -1,4 +1,4 @@
-import { type Codec, type EncodedMessage, type Frame, joinedBytes } from '../../message/codec.js';
+import type { Codec, EncodedMessage, Frame } from '../../message/codec.js';
 import type { NetworkMessage } from '../../message/message.js';
 import type { Stamp } from '../../message/stamp.js';
 import type { Peer, SendOutcome, Traffic } from '../network.js';
@@ -251,11 +251,10 @@ export class Sender implements Settling {
 
   /** @returns the bytes of the frame */
   #writeAlone(encoded: EncodedMessage): number {
-    const frame = this.#codec.join([encoded]);
-    const bytes = joinedBytes(frame, [encoded]);
+    const { data, bytes } = encoded;
     this.#traffic.messagesOut += 1;
     this.#traffic.bytesOut += bytes;
-    this.#write(frame, bytes);
+    this.#write(data, bytes);
     return bytes;
   }
 

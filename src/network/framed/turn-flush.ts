@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import type { Clock, Timer } from '../../base/clock.js';
 
 /** Whoever has sent something in a turn. */
@@ -32,7 +33,7 @@ export class TurnFlush {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // After the promises that are settled already: what many handlers of one frame answer leaves together.
-    process.nextTick(this.#run);
+    nextTick(this.#run);
   }
 
   flush(): void {
