@@ -115,8 +115,9 @@ class Member extends Silent {
    */
   #read(data, welcomed, refused) {
     const frame = JSON.parse(data.toString());
-    if (frame.type !== 'ack') this.#received += data.length;
-    for (const message of Array.isArray(frame) ? frame : [frame]) {
+    const messages = Array.isArray(frame) ? frame : [frame];
+    if (!messages.every(({ kind, type }) => kind === 'heartbeat' || type === 'ack')) this.#received += data.length;
+    for (const message of messages) {
       if (message.kind === 'heartbeat' && message.re === this.#beat) {
         this.#beat = '';
         this.#rttMs = performance.now() - this.#beatAt;

@@ -84,7 +84,8 @@ class WebSocket:
 class Collaborator:
     def __init__(self, name, handlers, trace=False, compress=False):
         self.name, self.handlers, self.trace, self.compress = name, handlers, trace, compress
-        self.instance, self.counter, self.received, self.running = os.urandom(6).hex(), 0, 0, {}
+        self.instance, self.counter, self.running = os.urandom(6).hex(), 0, {}
+        self.received = self.acknowledged = 0
 
     async def join(self, url, identity):
         subprotocol = "netmgr.v1.json+deflate" if self.compress else "netmgr.v1.json"
@@ -140,7 +141,8 @@ class Collaborator:
     async def beat(self):
         while True:
             self.say("heartbeat", "heartbeat", {"busy": len(self.running), "registration": 1})
-            self.say("control", "ack", {"bytes": self.received})
+            if self.acknowledged < self.received:
+                self.acknowledge()
             await asyncio.sleep(self.pace * random.uniform(0.9, 1.1))
 
     def leave(self):
@@ -177,11 +179,15 @@ class Collaborator:
         for message in messages:
             if "deflate" in message:
                 message["payload"] = json.loads(inflated(message.pop("deflate")))
-        if [message["type"] for message in messages] != ["ack"]:
-            before, self.received = self.received, self.received + len(data)
-            if before // 131072 < self.received // 131072:
-                self.say("control", "ack", {"bytes": self.received})
+        if any(message["type"] not in ("heartbeat", "ack") for message in messages):
+            self.received += len(data)
+            if self.received - self.acknowledged >= 131072:
+                self.acknowledge()
         return messages
+
+    def acknowledge(self):
+        self.acknowledged = self.received
+        self.say("control", "ack", {"bytes": self.received})
 
 
 def text_of(value):

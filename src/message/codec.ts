@@ -30,6 +30,8 @@ export interface EncodedMessage {
   readonly bytes: number;
   /** Bytes that count for the peer's limit of a frame: with the payload as large as it will be there. */
   readonly inflatedBytes: number;
+  /** A heartbeat or an acknowledgement: a frame of nothing else does not count for flow control. */
+  readonly uncounted?: boolean;
 }
 
 export type Frame = string | Uint8Array;

@@ -154,9 +154,13 @@ export class Outbound {
     this.#progressAt = now;
   }
 
-  /** For how long the peer has acknowledged nothing of what it owes; 0 if it owes nothing. */
+  /**
+   * For how long the peer has acknowledged nothing of what it owes; if it owes nothing, for how long what is queued could
+   * not be handed on. 0 if there is neither.
+   */
   stalledMs(now: number): number {
-    return this.unacknowledgedBytes === 0 ? 0 : now - this.#progressAt;
+    if (this.unacknowledgedBytes === 0 && this.empty) this.#progressAt = now;
+    return now - this.#progressAt;
   }
 
   /** Tells once when congestion begins and once when it is over. */
@@ -182,12 +186,14 @@ export class Outbound {
     this.#takenBytes = bytes;
     this.#takenTail = isAlone ? first.tail : undefined;
     if (this.unacknowledgedBytes === 0) this.#progressAt = now;
-    this.#sentBytes += bytes;
+    if (!messages.every(isUncounted)) this.#sentBytes += bytes;
     this.#traffic.messagesOut += messages.length;
     this.#traffic.bytesOut += bytes;
     return frame;
   }
 }
+
+const isUncounted = ({ uncounted }: EncodedMessage): boolean => uncounted === true;
 
 export interface OutboundOptions {
   readonly codec: Codec;

@@ -171,6 +171,31 @@ test('a stall is counted from the last progress, and only while something is owe
   assert.equal(outbound.stalledMs(99_000), 0);
 });
 
+test('a frame of nothing that is counted takes no room in the window, and nobody waits for its acknowledgement', () => {
+  const counted = traffic();
+  const outbound = make({ windowBytes: 100 }, { traffic: counted });
+  const heartbeat: EncodedMessage = { ...message(60, 'h'), uncounted: true };
+  for (let i = 0; i < 5; i += 1) assert.notEqual(outbound.direct([heartbeat], 1_000), undefined);
+  outbound.direct([heartbeat, heartbeat], 1_000);
+  outbound.push('normal', heartbeat);
+  outbound.pull(1_000);
+  assert.equal(outbound.unacknowledgedBytes, 0);
+  assert.equal(counted.messagesOut, 8);
+  assert.equal(outbound.stalledMs(99_000), 0);
+  outbound.direct([heartbeat, message(60)], 99_000);
+  assert.equal(outbound.unacknowledgedBytes, 123, 'the whole frame, once something in it is counted');
+  assert.equal(outbound.direct([heartbeat], 99_000), undefined, 'the window is closed');
+});
+
+test('what is queued and cannot be handed on is a stall as well', () => {
+  const outbound = make();
+  assert.equal(outbound.stalledMs(5_000), 0);
+  outbound.push('normal', { ...message(100), uncounted: true });
+  assert.equal(outbound.stalledMs(8_000), 3_000);
+  outbound.pull(9_000);
+  assert.equal(outbound.stalledMs(20_000), 0);
+});
+
 test('lent bytes leave by themselves, and are not copied', () => {
   const counted = traffic();
   const outbound = make({}, { codec: msgpackCodec, traffic: counted });

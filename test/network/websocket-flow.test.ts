@@ -82,6 +82,28 @@ test('idle peers fall silent: nobody acknowledges acknowledgements', async () =>
   assert.equal(member.network.upstream, 'leader');
 });
 
+test('idle peers that heartbeat acknowledge none of it, and owe nothing for it', async () => {
+  await using nodes = new Nodes();
+  const limits = { sweepMs: 10, ackDelayMs: 20, stallMs: 200 };
+  const leader = await nodes.leader({ limits });
+  const member = await nodes.member('worker-1', leader, { limits });
+  const traffic = leader.network.peers.get('worker-1')?.traffic;
+  assert.ok(traffic);
+  await until(() => traffic.messagesIn >= 2, 'the acknowledgement of the welcome');
+  const before = { ...traffic };
+  for (let beat = 1; beat <= 20; beat += 1) {
+    member.send({ kind: 'heartbeat', type: 'heartbeat' });
+    await until(() => leader.received.length === beat, 'the heartbeat');
+    leader.send({ kind: 'heartbeat', type: 'heartbeat', to: 'worker-1' });
+    await until(() => member.received.length === beat, 'its answer');
+    await leader.awake(2 * limits.ackDelayMs, limits.sweepMs);
+  }
+  assert.equal(traffic.messagesIn - before.messagesIn, 20);
+  assert.equal(traffic.messagesOut - before.messagesOut, 20);
+  assert.equal(leader.network.peers.has('worker-1'), true);
+  assert.equal(member.network.upstream, 'leader');
+});
+
 test('a heartbeat takes a due acknowledgement along in its own frame', async () => {
   await using nodes = new Nodes();
   const leader = await nodes.leader({ limits: { ackDelayMs: 60_000 } });

@@ -127,8 +127,9 @@ export class Receiver {
     }
     const { messages, invalid, inflatedBytes } = frame;
     if (inflatedBytes > 0) this.#inflated(data.length, inflatedBytes);
-    // An acknowledgement alone in its frame is not counted by either side, or two idle peers would acknowledge for ever.
-    if (messages.length !== 1 || invalid.length > 0 || !isAck(messages[0])) this.#sender.count(data.length);
+    // Counted by neither side, or two idle peers would acknowledge each other's heartbeats for ever.
+    if (invalid.length === 0 && messages.every(isUncounted)) this.#sender.answers();
+    else this.#sender.count(data.length);
     for (const message of messages) {
       if (this.#owner.ended) return;
       this.#take(message);
@@ -218,4 +219,6 @@ export class Receiver {
 
 const violation = (rule: string): NetworkError => new NetworkError('INVALID_MESSAGE', rule);
 
-const isAck = (message: NetworkMessage | undefined): boolean => message?.kind === 'control' && message.type === 'ack';
+const isAck = ({ kind, type }: NetworkMessage): boolean => kind === 'control' && type === 'ack';
+
+const isUncounted = (message: NetworkMessage): boolean => message.kind === 'heartbeat' || isAck(message);

@@ -117,7 +117,9 @@ export class Sender implements Settling {
   }
 
   send(message: NetworkMessage): SendOutcome {
-    return this.#outbound === undefined ? 'UNREACHABLE' : this.post(message, this.#codec.encode(message, LENT));
+    if (this.#outbound === undefined) return 'UNREACHABLE';
+    const encoded = this.#codec.encode(message, LENT);
+    return this.post(message, message.kind === 'heartbeat' ? uncounted(encoded) : encoded);
   }
 
   /**
@@ -175,7 +177,7 @@ export class Sender implements Settling {
     const outbound = this.#outbound;
     if (outbound === undefined) return 0;
     const maxMs = pressed && !outbound.empty ? limits.pressedStallMs : limits.stallMs;
-    return outbound.stalledMs(time) < maxMs ? 0 : outbound.unacknowledgedBytes;
+    return outbound.stalledMs(time) < maxMs ? 0 : outbound.unacknowledgedBytes || outbound.queuedBytes;
   }
 
   /** Writes what can be written, past the end-of-turn flush if need be. */
@@ -194,11 +196,16 @@ export class Sender implements Settling {
     this.#host.progressed();
   }
 
+  /** A frame has arrived: what is sent next ends a turn of its own. */
+  answers(): void {
+    this.#answering = true;
+    if (!this.#settles && this.#turn > 0) this.#endTurn();
+  }
+
   /** A frame of so many bytes has arrived, of which the peer will have to know. */
   count(bytes: number): void {
     const { limits, time } = this.#host;
-    this.#answering = true;
-    if (!this.#settles && this.#turn > 0) this.#endTurn();
+    this.answers();
     this.#acknowledgements.count(bytes, time);
     if (this.#outbound && this.#acknowledgements.enough(limits.windowBytes)) this.#acknowledge();
   }
@@ -246,7 +253,8 @@ export class Sender implements Settling {
 
   #encodeAck(): EncodedMessage {
     const payload = { bytes: this.#acknowledgements.receivedBytes };
-    return this.#codec.encode(this.#host.stamp.make({ kind: 'control', type: 'ack', to: this.#peer?.node, payload }));
+    const ack = this.#host.stamp.make({ kind: 'control', type: 'ack', to: this.#peer?.node, payload });
+    return uncounted(this.#codec.encode(ack));
   }
 
   /** @returns the bytes of the frame */
@@ -285,3 +293,11 @@ export class Sender implements Settling {
     this.#host.pressure(change, this.#peer);
   }
 }
+
+const uncounted = ({ data, tail, bytes, inflatedBytes }: EncodedMessage): EncodedMessage => ({
+  data,
+  tail,
+  bytes,
+  inflatedBytes,
+  uncounted: true,
+});
