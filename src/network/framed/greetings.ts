@@ -20,7 +20,8 @@ export class Greetings {
    * @param codecs the names of those that may follow, where the transport does not say
    */
   hello(to?: NodeId, codecs?: readonly string[]): NetworkMessage {
-    return this.#make('hello', { greeting: this.#wiring.greeting?.() ?? {}, codecs }, to);
+    const greeting = this.#wiring.greeting?.() ?? {};
+    return this.#make('hello', { node: undefined, greeting, codec: undefined, codecs }, to);
   }
 
   /**
@@ -28,14 +29,23 @@ export class Greetings {
    * @param codec the name of what follows, where the transport does not say
    */
   welcome(greeting: Readonly<Record<string, unknown>>, codec?: string): NetworkMessage {
-    return this.#make('welcome', { node: this.#wiring.self, greeting, codec });
+    return this.#make('welcome', { node: this.#wiring.self, greeting, codec, codecs: undefined });
   }
 
   #make(type: string, own: Pick<GreetingParts, 'node' | 'greeting' | 'codec' | 'codecs'>, to?: NodeId): NetworkMessage {
     const { role, cluster, version, stamp } = this.#wiring;
     const { windowBytes, maxFrameBytes } = this.#limits;
-    const reading = { windowBytes, maxFrameBytes };
-    const payload = greetingPayload({ ...own, role, cluster, version, instance: stamp.epoch, reading });
+    const payload = greetingPayload({
+      node: own.node,
+      role,
+      cluster,
+      version,
+      instance: stamp.epoch,
+      reading: { windowBytes, maxFrameBytes },
+      codec: own.codec,
+      codecs: own.codecs,
+      greeting: own.greeting,
+    });
     return stamp.make({ kind: 'control', type, to, payload });
   }
 }

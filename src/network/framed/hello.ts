@@ -57,25 +57,35 @@ export function readWelcome(message: NetworkMessage): Welcome {
   return { node, ...identityOf('welcome', fields), reading: readingOf('welcome', fields), codec };
 }
 
-export interface GreetingParts extends Omit<Welcome, 'node' | 'codec'> {
-  readonly node?: NodeId | undefined;
-  /** Of a welcome. */
-  readonly codec?: string | undefined;
+export interface GreetingParts {
+  /** Of a welcome; a hello has none, for its sender says that. */
+  readonly node: NodeId | undefined;
+  readonly role: Role;
+  readonly cluster: string | undefined;
+  readonly instance: string;
+  readonly version: string;
+  readonly reading: Reading;
   /** Of a hello. */
-  readonly codecs?: readonly string[] | undefined;
+  readonly codecs: readonly string[] | undefined;
+  /** Of a welcome. */
+  readonly codec: string | undefined;
+  readonly greeting: Readonly<Record<string, unknown>>;
 }
 
-/** The payload of hello and of welcome; a hello has no `node`, for its sender says that. */
+/**
+ * The payload of hello and of welcome. What is undefined is not written; to leave it out here would cost a thousand
+ * bytes of objects for each connection.
+ */
 export const greetingPayload = (parts: GreetingParts): Fields => ({
-  ...(parts.node === undefined ? {} : { node: parts.node }),
+  node: parts.node,
   role: parts.role,
-  ...(parts.cluster === undefined ? {} : { cluster: parts.cluster }),
+  cluster: parts.cluster,
   instance: parts.instance,
   version: parts.version,
   window: parts.reading.windowBytes,
   maxFrameBytes: parts.reading.maxFrameBytes,
-  ...(parts.codecs === undefined ? {} : { codecs: parts.codecs }),
-  ...(parts.codec === undefined ? {} : { codec: parts.codec }),
+  codecs: parts.codecs,
+  codec: parts.codec,
   greeting: parts.greeting,
 });
 
