@@ -6,11 +6,14 @@ import type { FrameLink, LinkOwner } from './frame-link.js';
 import type { Greeter, Greeting } from './greeter.js';
 import { Receiver, type ReceiverHost } from './receiver.js';
 import { Sender, type SenderHost } from './sender.js';
+import type { TlsOverhead } from './tls-overhead.js';
 import { unshared } from './unshared.js';
 
 /** What connections share: one per network. */
 export interface ConnectionHost extends SenderHost, ReceiverHost {
   ended(connection: Connection, peer: Peer, error: NetworkError): void;
+  /** The peer is cut off, and may not come back at once. */
+  banish(peer: Peer): void;
 }
 
 export interface ConnectionOptions {
@@ -22,6 +25,8 @@ export interface ConnectionOptions {
   readonly address: string;
   /** The peer's IP address, by which connections that came in are counted. @default it is not counted */
   readonly ip?: string | undefined;
+  /** @default it has no TLS, or has been dialled */
+  readonly tls?: TlsOverhead | undefined;
   /** Payloads of what arrives stay encoded. */
   readonly lazy: boolean;
   readonly listener: string;
@@ -36,6 +41,7 @@ export class Connection implements LinkOwner {
   readonly #host: ConnectionHost;
   readonly #link: FrameLink;
   readonly #agreed: Codec;
+  readonly #tls: TlsOverhead | undefined;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   #greeter: Greeter | undefined;
@@ -50,6 +56,7 @@ export class Connection implements LinkOwner {
     this.#host = host;
     this.#link = link;
     this.#agreed = codec;
+    this.#tls = options.tls;
     // Whoever has not authenticated could have us inflate a thousand times the bytes that we let him send.
     const { plain } = codec;
     this.#sender = new Sender({ host, link, codec: plain, traffic: this.#traffic });
@@ -148,6 +155,13 @@ export class Connection implements LinkOwner {
    * @param pressed all of them together hold more than they should
    */
   sweep(pressed: boolean): void {
+    const excess = this.#tls?.excess() ?? 0;
+    if (excess > 0 && this.#peer) {
+      this.#host.counters.tlsFloods += 1;
+      this.#host.banish(this.#peer);
+      this.flooded(`sent ${excess} bytes of TLS that carried nothing`);
+      return;
+    }
     const owed = this.#sender.sweep(pressed);
     if (owed === 0) return;
     const { limits, counters } = this.#host;

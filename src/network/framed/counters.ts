@@ -10,6 +10,8 @@ export type FramedCounters = {
   unauthenticatedInvalid: number;
   /** TLS handshakes that failed: another version, an authority that the peer does not trust, no TLS after all. */
   tlsFailures: number;
+  /** Peers cut off because they sent much over TLS that carried nothing. */
+  tlsFloods: number;
   /** Connections to a TLS port that did not begin with a TLS ClientHello of at most 4,096 bytes. */
   plaintextRefused: number;
   /** Connections that did not begin with the PROXY protocol header that their listener requires. */
@@ -52,6 +54,7 @@ export const newFramedCounters = (): FramedCounters => ({
   unauthenticatedReplaced: 0,
   unauthenticatedInvalid: 0,
   tlsFailures: 0,
+  tlsFloods: 0,
   plaintextRefused: 0,
   proxyHeadersRefused: 0,
   joinsRefused: 0,

@@ -14,6 +14,7 @@ import type { FramedCounters } from './counters.js';
 import { Gate } from './gate.js';
 import type { FramedLimits } from './limits.js';
 import { OpenLinks } from './open-links.js';
+import { Outcasts } from './outcasts.js';
 import { Quota } from './quota.js';
 import { Shutdown } from './shutdown.js';
 import { type Settling, TurnFlush } from './turn-flush.js';
@@ -51,6 +52,7 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
   readonly links: OpenLinks = new OpenLinks();
   readonly quota: Quota;
   readonly gate: Gate;
+  readonly outcasts: Outcasts = new Outcasts();
   readonly awake: AwakeTime;
   readonly shutdown: Shutdown;
   readonly topology: T;
@@ -135,6 +137,11 @@ export class Hub<T extends Topology = Topology> implements ConnectionHost {
   ended(connection: Connection, peer: Peer, error: NetworkError): void {
     this.quota.remove(connection.ip);
     this.topology.ended(connection, peer, error);
+  }
+
+  banish(peer: Peer): void {
+    this.outcasts.add(peer.node, this.time);
+    this.#log.warn({ node: peer.node, address: peer.address }, 'a peer was cut off for a flood of TLS records');
   }
 
   /** Once the shutdown is over. */

@@ -79,6 +79,7 @@ export class Reception {
     const { hub, wiring } = this.#parts;
     const { node, role, maySubmit, instance, version } = greeting;
     const { address, listener } = connection;
+    hub.outcasts.check(node, hub.awake.coarse);
     const present = hub.topology.placeFor(greeting);
     hub.quota.check(connection.ip, present?.ip);
     const granted =

@@ -5,6 +5,7 @@ import type { Hub } from '../framed/hub.js';
 import { Listener } from '../framed/listen.js';
 import type { TcpListenOptions } from '../framed/listen-options.js';
 import type { Reception } from '../framed/reception.js';
+import { tlsOverheadOf } from '../framed/tls-overhead.js';
 import type { MutualTls } from '../mutual-tls.js';
 import type { NetworkWiring } from '../wiring.js';
 import type { TcpCounters } from './counters.js';
@@ -49,7 +50,8 @@ export class Entrance {
     stream.once('data', () => hub.gate.watch(arrival));
     // What it may send is less than what it might announce, and have memory kept for.
     const link = new TcpLink(stream, bounds, hub.limits.maxUnauthenticatedBytes);
-    const connection = new Connection({ host: hub, link, codec: jsonCodec, address, ip, listener, lazy: false });
+    const way = { address, ip, listener, tls: tlsOverheadOf(arrival) };
+    const connection = new Connection({ host: hub, link, codec: jsonCodec, lazy: false, ...way });
     reception.receive(connection, arrival, authenticator);
   }
 }

@@ -5,6 +5,7 @@ import type { Hub } from '../framed/hub.js';
 import { Listener } from '../framed/listen.js';
 import type { ListenOptions } from '../framed/listen-options.js';
 import type { Reception } from '../framed/reception.js';
+import { tlsOverheadOf } from '../framed/tls-overhead.js';
 import type { NetworkWiring } from '../wiring.js';
 import { HttpEntrance } from './http-entrance.js';
 import { socketOptions } from './socket-options.js';
@@ -64,7 +65,8 @@ export class Entrance {
     link.ride({ raw, mask: undefined });
     link.restrict(bounds.limits.maxUnauthenticatedBytes);
     const codec = codecOf(link.protocol);
-    reception.receive(new Connection({ host: hub, link, codec, address, ip, listener, lazy }), arrival, authenticator);
+    const way = { address, ip, listener, tls: tlsOverheadOf(arrival) };
+    reception.receive(new Connection({ host: hub, link, codec, lazy, ...way }), arrival, authenticator);
   }
 }
 
