@@ -13,6 +13,7 @@ import type { Network, Peer, PeerEvent, SendOutcome } from '../network/network.j
 import { Replies } from '../network/replies.js';
 import { type PlainDraft, type RequestDraft, Requester, type RequestLimits } from '../network/requester.js';
 import { Bodies } from '../network/streams/bodies.js';
+import { refusing } from '../network/streams/body.js';
 import type { BodyLimits } from '../network/streams/limits.js';
 import { hasBody } from '../network/streams/uploads.js';
 import { BODY_VERBS } from '../network/streams/wire.js';
@@ -134,7 +135,7 @@ export class NetworkManager {
   /** See Requester.request; INVALID_OPTION as well, naming the field that is wrong. */
   request(draft: RequestDraft, limits: RequestLimits = {}): Promise<NetworkMessage> {
     const wrong = draftError(draft) ?? timeoutError(limits.timeoutMs);
-    if (wrong) return Promise.reject(wrong);
+    if (wrong) return refusing(draft.body, wrong);
     if (hasBody(draft)) return this.bodies.outgoing.request(draft, limits);
     return this.requester.request(draft as PlainDraft, limits);
   }

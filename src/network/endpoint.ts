@@ -14,6 +14,7 @@ import { Reception } from './reception.js';
 import { RequestTimer } from './request-timer.js';
 import { type PlainDraft, type RequestDraft, Requester, type RequestLimits } from './requester.js';
 import { Bodies } from './streams/bodies.js';
+import { refusing } from './streams/body.js';
 import type { BodyLimits } from './streams/limits.js';
 import { type BodyDraft, hasBody } from './streams/uploads.js';
 import { BODY_VERBS } from './streams/wire.js';
@@ -142,7 +143,7 @@ export class Endpoint implements RequestingNetwork {
 
   request(draft: RequestDraft, limits?: RequestLimits): Promise<NetworkMessage> {
     const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
-    if (wrong) return Promise.reject(wrong);
+    if (wrong) return refusing(draft.body, wrong);
     if (hasBody(draft)) return this.#bodies.outgoing.request(draft, limits);
     return this.#requester.request(draft as PlainDraft, limits);
   }
@@ -153,7 +154,7 @@ export class Endpoint implements RequestingNetwork {
    */
   emit(draft: BodyDraft, limits?: RequestLimits): Promise<void> {
     const wrong = draftError(draft) ?? timeoutError(limits?.timeoutMs);
-    return wrong ? Promise.reject(wrong) : this.#bodies.outgoing.event(draft, limits);
+    return wrong ? refusing(draft.body, wrong) : this.#bodies.outgoing.event(draft, limits);
   }
 
   handle(handler: MessageHandler): void {

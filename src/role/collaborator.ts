@@ -6,6 +6,7 @@ import { type HandleMethod, type Handler, handleMethod } from '../manager/handle
 import { NetworkManager } from '../manager/manager.js';
 import { Stamp } from '../message/stamp.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
+import { refusing } from '../network/streams/body.js';
 import type { BodyLimits } from '../network/streams/limits.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import { LogAudit } from './audit.js';
@@ -161,7 +162,7 @@ export class Collaborator implements AsyncDisposable {
     const { timeoutMs, signal, onProgress } = options;
     const draft = draftOf(type, payload, options);
     const refusal = this.#link.refusal({ kind: 'request', type: draft.type, to: draft.to });
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return refusing(draft.body, refusal);
     return this.#manager.ask(draft, { timeoutMs, signal, onProgress }) as Promise<OutputOf<D>>;
   }
 

@@ -12,6 +12,7 @@ import { Stamp } from '../message/stamp.js';
 import { draftError, timeoutError } from '../network/draft.js';
 import type { Network, SendOutcome, StopOptions } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import { discard, refusing } from '../network/streams/body.js';
 import type { BodyLimits } from '../network/streams/limits.js';
 import { BODY_VERBS } from '../network/streams/wire.js';
 import type { NetworkFactory } from '../network/wiring.js';
@@ -199,12 +200,13 @@ export class Leader implements AsyncDisposable {
     const draft = draftOf(type, payload, options);
     if (to === ANYONE) {
       const wrong = draftError(draft) ?? timeoutError(timeoutMs);
-      if (wrong) return Promise.reject(wrong);
+      if (wrong) return refusing(draft.body, wrong);
       const answer = this.#relay.ask({ ...draft, to, ttl: timeoutMs }, { signal, onProgress });
+      if (draft.body !== undefined) answer.catch(() => discard(draft.body));
       return answer.then(payloadOf) as Promise<OutputOf<D>>;
     }
     const idle = this.#relay.idle(to);
-    if (idle) return Promise.reject(idle);
+    if (idle) return refusing(draft.body, idle);
     return this.#manager.ask(draft, { timeoutMs, signal, onProgress }) as Promise<OutputOf<D>>;
   }
 

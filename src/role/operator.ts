@@ -10,6 +10,7 @@ import { payloadOf } from '../message/raw-payload.js';
 import { Stamp } from '../message/stamp.js';
 import type { Network, PeerEvent } from '../network/network.js';
 import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
+import { discard, sourceOf } from '../network/streams/body.js';
 import type { BodyLimits } from '../network/streams/limits.js';
 import type { NetworkFactory } from '../network/wiring.js';
 import type { Asker } from '../security/authorisation.js';
@@ -244,14 +245,21 @@ export class Operator implements OperatorApi {
     payload: unknown,
     options: RequestOptions,
   ): Promise<{ readonly node: NodeId; readonly payload: unknown }> {
-    const forbidden = ownRefusal(this.#rights, { kind: 'request', type, to: options.to }, this.#network.upstream);
-    if (forbidden) throw forbidden;
     const { to, priority, component, body, timeoutMs = DEFAULT_TIMEOUT_MS, signal, onProgress } = options;
-    // Those who waited together may have filled it again.
-    while (this.#room.isFull) await this.#room.wait({ timeoutMs, signal });
-    const draft = { type, to, payload, priority, component, body };
-    const answer = await this.#manager.request(draft, { timeoutMs, signal, onProgress });
-    return { node: answer.from, payload: payloadOf(answer) };
+    try {
+      // It is listened to from now on: it may fail while it waits.
+      if (body !== undefined) sourceOf(body);
+      const forbidden = ownRefusal(this.#rights, { kind: 'request', type, to }, this.#network.upstream);
+      if (forbidden) throw forbidden;
+      // Those who waited together may have filled it again.
+      while (this.#room.isFull) await this.#room.wait({ timeoutMs, signal });
+      const draft = { type, to, payload, priority, component, body };
+      const answer = await this.#manager.request(draft, { timeoutMs, signal, onProgress });
+      return { node: answer.from, payload: payloadOf(answer) };
+    } catch (error) {
+      discard(body);
+      throw error;
+    }
   }
 
   async #answerOf(node: NodeId, request: { type: string; payload: unknown; options: RequestOptions }): Promise<Answer> {

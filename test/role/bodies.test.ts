@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { sleep } from '../../src/base/clock.js';
 import { NetworkError } from '../../src/base/errors.js';
@@ -56,6 +57,31 @@ describe('a body in a cluster', () => {
     await stage.until(operator.call('store', 'name', { to: 'w1', body, onProgress }));
     assert.equal(told.at(-1), BYTES.length);
     assert.equal(leader.status().leader.counters['relaysRefused'], 0);
+  });
+
+  it('is closed when nobody is asked', async () => {
+    await using stage = new Stage();
+    const leader = await stage.leader();
+    const operator = await stage.operator();
+    const readables: Readable[] = [];
+    const body = (): Readable => {
+      const one = Readable.from(pieces(BYTES, 70_000));
+      readables.push(one);
+      return one;
+    };
+    for (const ask of [
+      () => leader.request('store', 'name', { body: body() }),
+      () => leader.request('store', 'name', { to: 'op', body: body() }),
+      () => leader.request('store', 'name', { to: 'nobody', body: body() }),
+      () => leader.request('', 'name', { body: body() }),
+      () => operator.call('', 'name', { body: body() }),
+    ]) {
+      await assert.rejects(stage.until(ask()));
+    }
+    assert.deepEqual(
+      readables.map(({ destroyed }) => destroyed),
+      readables.map(() => true),
+    );
   });
 
   it('is sent as far as its handler reads, and the leader holds no more than a window of it', async () => {

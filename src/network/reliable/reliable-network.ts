@@ -9,7 +9,7 @@ import type { MessageHandler } from '../message-handler.js';
 import type { NetworkMetrics, RequestMetrics } from '../metrics.js';
 import type { MessageSink, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { RequestDraft, RequestLimits } from '../requester.js';
-import { isRereadable } from '../streams/body.js';
+import { discard, isRereadable } from '../streams/body.js';
 import { grownMs } from './backoff.js';
 import { Call } from './call.js';
 import { type CircuitState, REFUSED } from './circuit-breaker.js';
@@ -170,23 +170,10 @@ export class ReliableNetwork implements RequestingNetwork {
    *   (RETRIES_EXHAUSTED, with `lastError` and `attempts`) where it would be but may not; TIMEOUT when `limits.timeoutMs`
    *   was over during a try; CIRCUIT_OPEN; OVERLOADED from the throttle; CANCELLED
    */
-  async request(draft: RequestDraft, limits: ReliableLimits = NO_LIMITS): Promise<NetworkMessage> {
-    let now = this.#clock.now();
-    const call = this.#call(draft, limits, now);
-    this.#budget?.earn();
-    for (;;) {
-      const ticket = this.#enter(call, now);
-      try {
-        const answer = await this.#transmitter.send(call, this.#tryLimits(call, now));
-        this.#left(call, ticket, undefined);
-        return answer;
-      } catch (thrown) {
-        call.lastError = toNetworkError(thrown);
-      }
-      now = this.#left(call, ticket, call.lastError);
-      await this.#retrier.next(call, call.lastError, now);
-      now = this.#clock.now();
-    }
+  request(draft: RequestDraft, limits: ReliableLimits = NO_LIMITS): Promise<NetworkMessage> {
+    const answer = this.#request(draft, limits);
+    if (draft.body !== undefined) answer.catch(() => discard(draft.body));
+    return answer;
   }
 
   handle(handler: MessageHandler): void {
@@ -222,6 +209,25 @@ export class ReliableNetwork implements RequestingNetwork {
   stop(options?: StopOptions): Promise<void> {
     this.#pauses.stop();
     return this.#network.stop(options);
+  }
+
+  async #request(draft: RequestDraft, limits: ReliableLimits): Promise<NetworkMessage> {
+    let now = this.#clock.now();
+    const call = this.#call(draft, limits, now);
+    this.#budget?.earn();
+    for (;;) {
+      const ticket = this.#enter(call, now);
+      try {
+        const answer = await this.#transmitter.send(call, this.#tryLimits(call, now));
+        this.#left(call, ticket, undefined);
+        return answer;
+      } catch (thrown) {
+        call.lastError = toNetworkError(thrown);
+      }
+      now = this.#left(call, ticket, call.lastError);
+      await this.#retrier.next(call, call.lastError, now);
+      now = this.#clock.now();
+    }
   }
 
   /** @throws NetworkError INVALID_OPTION */

@@ -49,6 +49,8 @@ export interface Reading {
 /** What of a Readable is needed here; other iterables have none of it. */
 interface MaybeReadable extends AsyncIterable<Uint8Array> {
   readonly destroy?: () => void;
+  /** Of the streams of the web, and of a body that came in. */
+  readonly cancel?: () => unknown;
   readonly on?: (event: 'error', listener: () => void) => void;
 }
 
@@ -57,6 +59,17 @@ const used = new WeakSet<object>();
 
 /** Whether it can be sent again after it was read. */
 export const isRereadable = (body: Body): boolean => body instanceof Uint8Array || !(Symbol.asyncIterator in body);
+
+/** Closes a body whose message has ended before anybody came to open it. */
+export function discard(body: Body | undefined): void {
+  if (typeof body === 'object' && Symbol.asyncIterator in body && !used.has(body)) onceReadable(body).close();
+}
+
+/** The end of a message that was refused before anything was done about its body. */
+export function refusing(body: Body | undefined, error: NetworkError): Promise<never> {
+  discard(body);
+  return Promise.reject(error);
+}
 
 /** @throws NetworkError INVALID_OPTION: it is none of the forms of a body */
 export function sourceOf(body: Body): BodySource {
@@ -86,6 +99,7 @@ function rereadable(body: ReadableBody): BodySource {
 function onceReadable(body: MaybeReadable): BodySource {
   // It may fail before anybody reads it, and that is told to whoever does.
   body.on?.('error', () => {});
+  let isOurs = false;
   return {
     announcement: {},
     resumable: false,
@@ -93,9 +107,13 @@ function onceReadable(body: MaybeReadable): BodySource {
       if (used.has(body))
         throw new NetworkError('INVALID_OPTION', 'body: it was read before, and can be read only once');
       used.add(body);
+      isOurs = true;
       return readingOf(body);
     },
-    close: () => destroy(body),
+    close() {
+      // Another message may be reading it.
+      if (isOurs || !used.has(body)) destroy(body);
+    },
   };
 }
 
@@ -113,7 +131,7 @@ function readingOf(bytes: MaybeReadable): Reading {
 }
 
 function destroy(bytes: MaybeReadable): void {
-  void quietly(async () => bytes.destroy?.());
+  void quietly(async () => (bytes.destroy ? bytes.destroy() : bytes.cancel?.()));
 }
 
 /** Nobody wants these bytes any more, nor to hear of what goes wrong with them. */

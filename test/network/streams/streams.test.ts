@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sleep } from '../../../src/base/clock.js';
@@ -6,6 +8,7 @@ import { deferred } from '../../../src/base/deferred.js';
 import { NetworkError } from '../../../src/base/errors.js';
 import { payloadOf } from '../../../src/message/raw-payload.js';
 import type { Endpoint } from '../../../src/network/endpoint.js';
+import { ReliableNetwork } from '../../../src/network/reliable/reliable-network.js';
 import type { Body, BodyProgress } from '../../../src/network/streams/body.js';
 import type { ByteStream } from '../../../src/network/streams/byte-stream.js';
 import { assertNothingLeft } from '../../leaks.js';
@@ -247,6 +250,48 @@ describe('a body', () => {
     await assert.rejects(everyone, { code: 'INVALID_OPTION', message: /^to: a body goes to one node/ });
     await assert.rejects(b.emit({ type: '', to: 'a', body: bytesOf(1) }), { code: 'INVALID_OPTION', message: /^type/ });
     assert.equal(b.counters.bodiesSent, 0);
+  });
+
+  it('is closed when its message is refused before anybody would open it', async () => {
+    const readables: Readable[] = [];
+    const readable = (): Readable => {
+      // It fails if it is not destroyed before: an error that nobody listens to would end the process.
+      const one = createReadStream('/nobody/has/this');
+      readables.push(one);
+      return one;
+    };
+    const reliable = new ReliableNetwork(b, { clock: lab.clock, circuit: { failures: 1 } });
+    a.handle({ handle: () => Promise.reject(new NetworkError('OVERLOADED', 'not now')) });
+    await assert.rejects(lab.settle(reliable.request({ type: 'store', to: 'a' }, { maxRetries: 0 })));
+    for (const refused of [
+      b.request({ type: '', to: 'a', body: readable() }),
+      b.emit({ type: '', to: 'a', body: readable() }),
+      b.request({ type: 'store', to: 'a', body: readable() }, { timeoutMs: -1 }),
+      reliable.request({ type: 'store', to: 'a', body: readable() }),
+      reliable.request({ type: 'store', to: 'a', body: readable() }, { maxRetries: -1 }),
+    ]) {
+      await assert.rejects(refused);
+    }
+    for (const [i, one] of readables.entries()) assert.ok(one.destroyed, `${i}`);
+    await Promise.all(readables.map((one) => one.closed || once(one, 'close').catch(() => {})));
+    let isCancelled = false;
+    const web = new ReadableStream({
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    await assert.rejects(b.request({ type: '', to: 'a', body: web as AsyncIterable<Uint8Array> }));
+    assert.ok(isCancelled);
+  });
+
+  it('that another message is reading is not closed by one that may not read it', async () => {
+    a.handle({ handle: (_, { body }) => collect(body).then(sha256) });
+    const bytes = bytesOf(2_000_000);
+    const body = Readable.from(pieces(bytes, 50_000));
+    const first = send(body);
+    const second = send(body);
+    await assert.rejects(lab.settle(second), { code: 'INVALID_OPTION', message: /^body: it was read before/ });
+    assert.equal(payloadOf(await lab.settle(first)), sha256(bytes));
   });
 
   it('is told of what nobody takes', async () => {
