@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { isNetworkError, NetworkError } from '../../src/base/errors.js';
 import { payloadOf } from '../../src/message/raw-payload.js';
+import type { BodyProgress } from '../../src/network/streams/body.js';
+import type { ByteStream } from '../../src/network/streams/byte-stream.js';
 import { NetworkClient, type NetworkClientOptions } from '../../src/network/tcp/client.js';
 import { NetworkServer, type NetworkServerOptions } from '../../src/network/tcp/server.js';
 import { assertNothingLeft } from '../leaks.js';
+import { collect } from './streams/material.js';
 import { TcpNodes, until } from './tcp-nodes.js';
 
 assertNothingLeft();
@@ -35,7 +39,7 @@ class Cluster implements AsyncDisposable {
     const server = new NetworkServer({
       node,
       leader: () => (this.tells ? this.leader : undefined),
-      handler: { handle: (message, { payload }) => this.#handle(node, message.type, payload) },
+      handler: { handle: (message, { payload, body }) => this.#handle(node, message.type, payload, body) },
       ...options,
     });
     await server.start();
@@ -55,7 +59,7 @@ class Cluster implements AsyncDisposable {
     await this.servers.get(node)?.stop({ graceMs: 0 });
   }
 
-  #handle(node: string, type: string, payload: unknown): unknown {
+  #handle(node: string, type: string, payload: unknown, body: ByteStream | undefined): unknown {
     this.asked.push(node);
     if (node !== this.leader) {
       const options = this.hints ? { leader: this.leader } : {};
@@ -63,6 +67,7 @@ class Cluster implements AsyncDisposable {
     }
     if (type === 'fail') throw new Error('it went wrong');
     if (type === 'silence') return undefined;
+    if (type === 'store') return collect(body);
     if (type === 'slow') return new Promise((resolve) => setTimeout(() => resolve('late'), 200));
     return { node, payload };
   }
@@ -102,6 +107,20 @@ test('a request finds the leader by the hint of one that does not lead, and the 
   assert.deepEqual([cluster.asked, client.leader], [['a', 'c'], 'c']);
   await client.request({ type: 'echo' });
   assert.deepEqual(cluster.asked, ['a', 'c', 'c']);
+});
+
+test('a body goes to the leader if it can be read again, and else to the first that is asked', async () => {
+  await using cluster = await three();
+  cluster.leader = 'c';
+  await using client = await cluster.client();
+  const once = Readable.from([Buffer.from('read once')]);
+  await assert.rejects(client.request({ type: 'echo', body: once }), { code: 'NOT_LEADER', leader: 'c' });
+  assert.deepEqual([cluster.asked, once.destroyed], [['a'], true]);
+  const told: number[] = [];
+  const onProgress = ({ acknowledgedBytes }: BodyProgress): void => void told.push(acknowledgedBytes);
+  await client.request({ type: 'store', body: Buffer.from('bytes') }, { onProgress });
+  assert.deepEqual(cluster.asked, ['a', 'b', 'c']);
+  assert.equal(told.at(-1), 5);
 });
 
 test('a hint is followed without asking anybody else', async () => {

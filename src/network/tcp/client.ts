@@ -8,6 +8,7 @@ import { check } from '../framed/limits.js';
 import type { NetworkMetrics, RequestMetrics } from '../metrics.js';
 import type { StopOptions } from '../network.js';
 import { DEFAULT_TIMEOUT_MS, type RequestDraft, type RequestLimits } from '../requester.js';
+import { discard, isRereadable } from '../streams/body.js';
 import { type NetworkIdentity, wiringOf } from '../wiring.js';
 import { LeaderSearch } from './leader-search.js';
 import { TcpNetwork } from './network.js';
@@ -121,25 +122,10 @@ export class NetworkClient implements AsyncDisposable {
    * @throws NetworkError what the server's handler said; NOT_LEADER if nobody led, CONNECTION_FAILED or UNREACHABLE if
    *   nobody was there, as long as there was time; and what a request over any network fails with
    */
-  async request(draft: Omit<RequestDraft, 'to'>, limits: RequestLimits = {}): Promise<NetworkMessage> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = limits;
-    const stopped = this.#stopped.signal;
-    const trail = new Trail({ clock: this.#clock, random: this.#random, timeoutMs, signal, stopped });
-    let target = this.#leader ?? this.#anyServer();
-    let why = new NetworkError('UNREACHABLE', 'there is no server');
-    for (let hop = 0; hop < this.#maxHops; hop += 1) {
-      if (hop > 0 && trail.leftMs === 0) break;
-      if (target === undefined) {
-        await trail.pause();
-      } else {
-        const outcome = await this.#ask({ ...draft, to: target }, { timeoutMs: trail.leftMs, signal });
-        if (!isNetworkError(outcome)) return outcome;
-        why = outcome;
-        trail.add(target);
-      }
-      target = await this.#next(trail, why);
-    }
-    throw why;
+  request(draft: Omit<RequestDraft, 'to'>, limits: RequestLimits = {}): Promise<NetworkMessage> {
+    const answer = this.#request(draft, limits);
+    if (draft.body !== undefined) answer.catch(() => discard(draft.body));
+    return answer;
   }
 
   /** @throws NetworkError see `TcpNetwork.ping` */
@@ -155,6 +141,29 @@ export class NetworkClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  async #request(draft: Omit<RequestDraft, 'to'>, limits: RequestLimits): Promise<NetworkMessage> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = limits;
+    const stopped = this.#stopped.signal;
+    const trail = new Trail({ clock: this.#clock, random: this.#random, timeoutMs, signal, stopped });
+    let target = this.#leader ?? this.#anyServer();
+    let why = new NetworkError('UNREACHABLE', 'there is no server');
+    for (let hop = 0; hop < this.#maxHops; hop += 1) {
+      if (hop > 0 && trail.leftMs === 0) break;
+      if (target === undefined) {
+        await trail.pause();
+      } else {
+        const outcome = await this.#ask({ ...draft, to: target }, { ...limits, timeoutMs: trail.leftMs });
+        if (!isNetworkError(outcome)) return outcome;
+        why = outcome;
+        // Its source is closed, and nobody else could read it.
+        if (draft.body !== undefined && !isRereadable(draft.body)) break;
+        trail.add(target);
+      }
+      target = await this.#next(trail, why);
+    }
+    throw why;
   }
 
   /**
