@@ -71,8 +71,13 @@ export type MembershipEffect =
       readonly to: MemberStatus;
       readonly reason: StatusReason;
     }
-  /** Answer the heartbeat, and say in the answer which interval to keep from now on. */
-  | { readonly type: 'answerHeartbeat'; readonly node: NodeId; readonly intervalMs: number }
+  /** Answer the heartbeat: which interval to keep from now on, and the sequence of the newest registration, -1 if none. */
+  | {
+      readonly type: 'answerHeartbeat';
+      readonly node: NodeId;
+      readonly intervalMs: number;
+      readonly registered: number;
+    }
   /** A registration was lost on the way: ask for it. */
   | { readonly type: 'askRegistration'; readonly node: NodeId }
   | { readonly type: 'disconnectPeer'; readonly node: NodeId; readonly error: NetworkError }

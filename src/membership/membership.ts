@@ -193,10 +193,10 @@ export class Membership {
       if (verdict === 'drop') this.#dropForFlood(member, turn);
       return;
     }
-    const { node } = member;
+    const { node, sequence } = member;
     member.report(report);
     member.tell(this.intervalMs);
-    turn.effects.push({ type: 'answerHeartbeat', node, intervalMs: member.intervalMs });
+    turn.effects.push({ type: 'answerHeartbeat', node, intervalMs: member.intervalMs, registered: sequence });
     if (member.misses(report.registration)) turn.effects.push({ type: 'askRegistration', node });
   }
 

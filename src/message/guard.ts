@@ -88,9 +88,9 @@ function guardBody(body: unknown, kind: unknown): NetworkError | undefined {
  */
 export function guardPayload(kind: unknown, payload: unknown): NetworkError | undefined {
   if (kind !== 'control' && kind !== 'heartbeat') return undefined;
-  const path = forbiddenKey(payload, 'payload');
+  const path = forbiddenKey(payload);
   if (path === undefined) return undefined;
-  const shown = visible(path, MAX_SHOWN);
+  const shown = visible(`payload${path}`, MAX_SHOWN);
   return new NetworkError('INVALID_MESSAGE', `${shown}: a ${kind} message may not hold a key of this name`);
 }
 
@@ -107,13 +107,12 @@ export function guardDeflate({ kind, payload }: NetworkMessage, agreed: boolean)
 }
 
 /** The path of the first forbidden key. Recursion is bounded by the decoder's limit on depth. */
-function forbiddenKey(value: unknown, path: string): string | undefined {
+function forbiddenKey(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
   for (const key of Object.keys(value)) {
-    const inner = `${path}.${key}`;
-    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return inner;
-    const found = forbiddenKey((value as Record<string, unknown>)[key], inner);
-    if (found !== undefined) return found;
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return `.${key}`;
+    const found = forbiddenKey((value as Record<string, unknown>)[key]);
+    if (found !== undefined) return `.${key}${found}`;
   }
   return undefined;
 }

@@ -41,6 +41,13 @@ interface RosterParts {
   readonly onChange: () => void;
 }
 
+/** Whose heartbeat is answered, and with what. */
+interface Answering {
+  readonly node: NodeId;
+  readonly intervalMs: number;
+  readonly registered: number | undefined;
+}
+
 /** How long an operator's or observer's connection may be silent. */
 const CLIENT_SILENCE_MS = 30_000;
 
@@ -152,7 +159,8 @@ export class Roster {
       this.#apply({ type: 'heartbeat', node: peer.node, report: readHeartbeat(message) }, message);
       return;
     }
-    this.#answerHeartbeat(peer.node, this.table.intervalMs, message);
+    const { intervalMs } = this.table;
+    this.#answerHeartbeat({ node: peer.node, intervalMs, registered: undefined }, message);
   }
 
   /** Work goes to those who are alive, for what they have registered. */
@@ -162,11 +170,10 @@ export class Roster {
     else this.#parts.balancer.withdraw(node);
   }
 
-  #answerHeartbeat(node: NodeId, heartbeatMs: number, heartbeat: NetworkMessage | undefined): void {
-    const registered = this.table.get(node)?.sequence;
+  #answerHeartbeat({ node, intervalMs, registered }: Answering, heartbeat: NetworkMessage | undefined): void {
     // Two thousand a second of these, so no spread.
     const window = reconnectWindowMs(this.table.present);
-    const payload: HeartbeatAnswer = { heartbeatMs, reconnectWindowMs: window, registered };
+    const payload: HeartbeatAnswer = { heartbeatMs: intervalMs, reconnectWindowMs: window, registered };
     const manager = this.#parts.manager();
     manager.sendMessage({ kind: 'heartbeat', type: HEARTBEAT, to: node, re: heartbeat?.id, payload });
   }
@@ -195,7 +202,7 @@ export class Roster {
         return;
       }
       case 'answerHeartbeat':
-        this.#answerHeartbeat(effect.node, effect.intervalMs, heartbeat);
+        this.#answerHeartbeat(effect, heartbeat);
         return;
       case 'askRegistration':
         manager.sendMessage({ kind: 'control', type: REGISTER_AGAIN, to: effect.node });

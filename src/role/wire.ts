@@ -37,25 +37,33 @@ export interface RegistrationMessage {
 const MAX_HANDLERS = 1000;
 const MAX_TAGS = 64;
 const MAX_TAG_LENGTH = 256;
-const MAX_SLOTS = 65_536;
 const MAX_PID = 2 ** 32;
 const MAX_MS = 1e9;
 const TAG_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
 /** What a leader may ask for: between five heartbeats a second and one in ten minutes. */
-const HEARTBEAT_MS: Range = [200, 600_000];
-const RECONNECT_WINDOW_MS: Range = [0, 3_600_000];
+const HEARTBEAT_MS: Range = { least: 200, most: 600_000 };
+const RECONNECT_WINDOW_MS: Range = { least: 0, most: 3_600_000 };
+const COUNT: Range = { least: 0, most: Number.MAX_SAFE_INTEGER };
+/** -1: none yet. */
+const SEQUENCE: Range = { least: -1, most: Number.MAX_SAFE_INTEGER };
+const SLOTS: Range = { least: 0, most: 65_536 };
+const DURATION: Range = { least: 0, most: MAX_MS };
 
 type Fields = Readonly<Record<string, unknown>>;
-type Range = readonly [least: number, most: number];
+
+interface Range {
+  readonly least: number;
+  readonly most: number;
+}
 
 /** @throws NetworkError INVALID_MESSAGE naming the field and its rule */
 export function readRegistration(message: { readonly payload?: unknown }): RegistrationMessage {
   const fields = objectOf(message, REGISTER);
   const registration = {
-    sequence: numberOf(fields, 'sequence', [0, Number.MAX_SAFE_INTEGER]),
+    sequence: numberOf(fields['sequence'], 'sequence', COUNT),
     handlers: readHandlers(fields['handlers']),
     tags: readTags(fields['tags']),
-    slots: Math.floor(optionalNumber(fields, 'slots', [0, MAX_SLOTS]) ?? 1),
+    slots: Math.floor(optionalNumber(fields['slots'], 'slots', SLOTS) ?? 1),
   };
   return { registration, draining: fields['draining'] === true };
 }
@@ -64,11 +72,11 @@ export function readRegistration(message: { readonly payload?: unknown }): Regis
 export function readHeartbeat(message: { readonly payload?: unknown }): HeartbeatReport {
   const fields = message.payload === undefined ? {} : objectOf(message, HEARTBEAT);
   return {
-    busy: optionalNumber(fields, 'busy', [0, MAX_MS]) ?? 0,
-    loopLagMs: optionalNumber(fields, 'loopLagMs', [0, MAX_MS]) ?? 0,
-    rttMs: optionalNumber(fields, 'rttMs', [0, MAX_MS]),
-    intervalMs: optionalNumber(fields, 'intervalMs', HEARTBEAT_MS),
-    registration: optionalNumber(fields, 'registration', [0, Number.MAX_SAFE_INTEGER]),
+    busy: optionalNumber(fields['busy'], 'busy', DURATION) ?? 0,
+    loopLagMs: optionalNumber(fields['loopLagMs'], 'loopLagMs', DURATION) ?? 0,
+    rttMs: optionalNumber(fields['rttMs'], 'rttMs', DURATION),
+    intervalMs: optionalNumber(fields['intervalMs'], 'intervalMs', HEARTBEAT_MS),
+    registration: optionalNumber(fields['registration'], 'registration', COUNT),
   };
 }
 
@@ -76,9 +84,9 @@ export function readHeartbeat(message: { readonly payload?: unknown }): Heartbea
 export function readHeartbeatAnswer(message: { readonly payload?: unknown }): HeartbeatAnswer {
   const fields = objectOf(message, HEARTBEAT);
   return {
-    heartbeatMs: numberOf(fields, 'heartbeatMs', HEARTBEAT_MS),
-    reconnectWindowMs: optionalNumber(fields, 'reconnectWindowMs', RECONNECT_WINDOW_MS) ?? 0,
-    registered: optionalNumber(fields, 'registered', [-1, Number.MAX_SAFE_INTEGER]),
+    heartbeatMs: numberOf(fields['heartbeatMs'], 'heartbeatMs', HEARTBEAT_MS),
+    reconnectWindowMs: optionalNumber(fields['reconnectWindowMs'], 'reconnectWindowMs', RECONNECT_WINDOW_MS) ?? 0,
+    registered: optionalNumber(fields['registered'], 'registered', SEQUENCE),
   };
 }
 
@@ -95,13 +103,11 @@ export function objectOf(message: { readonly payload?: unknown }, what: string):
   throw new NetworkError('INVALID_MESSAGE', `payload of '${what}': an object is expected, not ${shownValue(payload)}`);
 }
 
-function optionalNumber(fields: Fields, field: string, range: Range): number | undefined {
-  const value = fields[field];
-  return value === undefined || value === null ? undefined : numberOf(fields, field, range);
+function optionalNumber(value: unknown, field: string, range: Range): number | undefined {
+  return value === undefined || value === null ? undefined : numberOf(value, field, range);
 }
 
-function numberOf(fields: Fields, field: string, [least, most]: Range): number {
-  const value = fields[field];
+function numberOf(value: unknown, field: string, { least, most }: Range): number {
   if (typeof value === 'number' && value >= least && value <= most) return value;
   throw new NetworkError(
     'INVALID_MESSAGE',
