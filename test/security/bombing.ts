@@ -17,26 +17,28 @@ export interface Siege {
   readonly rounds: number;
   /** Of each of these. */
   readonly phaseMs: number;
+  /** Whether there is a crowd to compare with. */
+  readonly compared: boolean;
 }
 
 export interface BombFigures extends BombReport {
   readonly grownMiB: number;
   /** With nobody else there. */
   readonly aloneP99Ms: number;
-  /** With as many others that come, go and send as often as the bombers, and do no harm. */
+  /** With as many others that come, go and send as often as the bombers, and do no harm; NaN if not compared. */
   readonly crowdP99Ms: number;
   readonly p99Ms: number;
 }
 
 /** Has many connections throw one kind of bomb, and looks at what the leader needs and how long the others wait. */
-export async function bombard(bomb: Bomb, { connections, rounds, phaseMs }: Siege): Promise<BombFigures> {
+export async function bombard(bomb: Bomb, { connections, rounds, phaseMs, compared }: Siege): Promise<BombFigures> {
   await using fortress = await Fortress.open();
   const token = await fortress.token({ uses: 2 * connections, maySubmit: true });
   const order: BombOrder = { port: fortress.port, bomb, token, connections, durationMs: phaseMs };
   await latencies(fortress, () => false);
   const alone = await latencies(fortress, () => false);
   await using bombers = new Party(fortress);
-  await using crowd = new Party(fortress);
+  await using crowd = compared ? new Party(fortress) : undefined;
   heapAfterCollection();
   const before = process.memoryUsage.rss();
   let peak = before;
@@ -46,6 +48,7 @@ export async function bombard(bomb: Bomb, { connections, rounds, phaseMs }: Sieg
   try {
     for (let round = 0; round < rounds; round += 1) {
       await bombers.obey(order);
+      if (crowd === undefined) continue;
       const { thrown, closed } = bombers.report;
       const harmless = { leaveAfter: closed === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil(thrown / closed) };
       await crowd.obey({ ...order, harmless });
@@ -59,7 +62,7 @@ export async function bombard(bomb: Bomb, { connections, rounds, phaseMs }: Sieg
     ...bombers.report,
     grownMiB: Math.round(grown / 2 ** 20),
     aloneP99Ms: p99(alone),
-    crowdP99Ms: p99(crowd.samples),
+    crowdP99Ms: p99(crowd?.samples ?? []),
     p99Ms: p99(bombers.samples),
   };
   assert.ok(grown < MAX_GROWTH_BYTES, `the leader has grown: ${JSON.stringify(figures)}`);

@@ -7,7 +7,7 @@ import { manyAddresses } from './fortress.js';
 
 assertNothingLeft();
 
-const SIEGE = { connections: 20, rounds: 1, phaseMs: 1_000 };
+const SIEGE = { connections: 20, rounds: 1, phaseMs: 1_000, compared: false };
 
 for (const bomb of BOMBS) {
   test(`${bomb}: ${SIEGE.connections} connections do not make the leader grow by 64 MiB`, manyAddresses, async (t) => {
