@@ -2,6 +2,7 @@
 //   --long        the long ones (*.long.js), one file at a time, instead of the quick ones (*.test.js)
 //   --minutes N   end a run that hangs after this long (default 15, with --long 80), and name the files that ran then
 //   --times       say at the end which files took longest, for LONGEST below
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
@@ -62,6 +63,8 @@ function rank(file) {
 
 function start() {
   const stop = new AbortController();
+  // Each file that waits to be run listens to it.
+  setMaxListeners(0, stop.signal);
   const running = new Set();
   const ended = [];
   const limit = setTimeout(() => {
