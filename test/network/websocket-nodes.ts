@@ -13,7 +13,7 @@ import { WebSocketNetwork } from '../../src/network/websocket/network.js';
 import type { DialOptions, WebSocketNetworkOptions } from '../../src/network/websocket/options.js';
 import type { NetworkWiring } from '../../src/network/wiring.js';
 
-const GIVE_UP_MS = 10_000;
+const GIVE_UP_MS = 30_000;
 
 /** Waits until it is so; what the wait is for is in the error. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
