@@ -120,7 +120,7 @@ export type PeerEvent =
       readonly retryInMs: number;
     }
   /**
-   * A request that was queued will not be answered: the one connection or exchange that it was for has failed.
+   * A request, or an event with a body, that was queued will not be answered: the one connection or exchange that it was for has failed.
    * Of networks that dial on demand, where no connection that could end stands for the request yet.
    */
   | { readonly type: 'undelivered'; readonly node: NodeId; readonly id: string; readonly error: NetworkError }

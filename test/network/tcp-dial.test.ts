@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Random } from '../../src/base/random.js';
+import { Endpoint } from '../../src/network/endpoint.js';
 import { assertNothingLeft } from '../leaks.js';
 import { frameOf, TcpNodes, until } from './tcp-nodes.js';
 
@@ -44,6 +45,17 @@ test('a dial that fails ends what waited for it, and for a moment what follows i
   await until(() => a.send('b') === 'queued', 'the pause to be over');
   await until(() => a.seen('unreachable').length === 2, 'another dial');
   assert.equal(a.seen('unreachable')[1]?.attempt, 2);
+});
+
+test('an event with a body ends as a request does when its node cannot be reached', async () => {
+  await using nodes = new TcpNodes();
+  const a = await nodes.node('a');
+  const endpoint = new Endpoint({ network: a.network });
+  nodes.addresses.set('b', '127.0.0.1:1');
+  // Otherwise it would end with TIMEOUT.
+  const sent = endpoint.emit({ type: 'store', to: 'b', body: Buffer.from('bytes') }, { timeoutMs: 3_000 });
+  await assert.rejects(sent, { code: 'CONNECTION_FAILED', message: /^b: / });
+  await endpoint.stop();
 });
 
 test('another address in the book is dialled at once, and the pauses begin anew once it was reached', async () => {

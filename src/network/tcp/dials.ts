@@ -193,8 +193,9 @@ export class Dials {
   #undelivered(node: NodeId, { message }: PendingMessage, error: NetworkError): void {
     const { counters, emit } = this.#parts;
     counters.undelivered += 1;
-    const { kind, type, id } = message;
-    if (kind === 'request' || (kind === 'control' && type === 'ping')) emit({ type: 'undelivered', node, id, error });
+    const { kind, type, id, body } = message;
+    const isAwaited = kind === 'request' || body !== undefined || (kind === 'control' && type === 'ping');
+    if (isAwaited) emit({ type: 'undelivered', node, id, error });
   }
 }
 
