@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { NetworkError } from '../../src/base/errors.js';
+import { payloadOf } from '../../src/message/raw-payload.js';
 import { Endpoint } from '../../src/network/endpoint.js';
+import type { ByteStream } from '../../src/network/streams/byte-stream.js';
 import { assertNothingLeft } from '../leaks.js';
 import { closed, type TcpNode, TcpNodes, until } from './tcp-nodes.js';
 
@@ -178,6 +180,30 @@ test('a connection over which an answer is awaited is not idle, on either side',
   const asked = performance.now();
   await until(() => a.network.peers.size === 0 && b.network.peers.size === 0, 'the end');
   assert.ok(performance.now() - asked >= 200, 'it was kept for as long as somebody waited');
+});
+
+test('a connection is not idle while the handler of a body that took long to come is at work', async () => {
+  await using nodes = new TcpNodes();
+  const options = { idleMs: 60, limits: { sweepMs: 10, ackDelayMs: 10 } };
+  const [a, b] = [await nodes.node('a', options), await nodes.node('b', options)];
+  const [asking, answering] = [a, b].map(({ network }) => new Endpoint({ network })) as [Endpoint, Endpoint];
+  answering.handle({
+    async handle(_message, { body }) {
+      for await (const _piece of body as ByteStream);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return 'done';
+    },
+  });
+  const slow = async function* () {
+    for (let i = 0; i < 15; i += 1) {
+      yield Buffer.alloc(1000);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  };
+  const answer = await asking.request({ type: 'store', to: 'b', body: slow() }, { timeoutMs: 400 });
+  assert.equal(payloadOf(answer), 'done');
+  assert.deepEqual([a.counters().idleClosed, b.counters().idleClosed], [0, 0]);
+  await Promise.all([asking.stop(), answering.stop()]);
 });
 
 test('beyond as many nodes as may be dialled the one that idles longest makes room', async () => {

@@ -6,6 +6,7 @@ import type { Greeting } from '../framed/greeter.js';
 import type { Hub } from '../framed/hub.js';
 import type { OpenTopology } from '../framed/reception.js';
 import type { Peer } from '../network.js';
+import { BODY_VERBS } from '../streams/wire.js';
 import type { TcpCounters } from './counters.js';
 import { type Direction, Route } from './route.js';
 
@@ -54,14 +55,14 @@ export class Mesh implements OpenTopology {
   connectionFor(message: NetworkMessage, to: NodeId | undefined = message.to): Connection | undefined {
     const route = to === undefined ? undefined : this.#routes.get(to);
     if (route === undefined) return undefined;
-    if (message.kind === 'request') this.#occupy(route, message.ttl);
+    this.#occupy(route, message);
     return route.current;
   }
 
-  /** A request of the peer has arrived: until its time is over somebody waits for the answer. */
-  asked(peer: Peer, ttl: number | undefined): void {
+  /** A message of the peer has arrived: until the time of a request is over somebody waits for the answer. */
+  arrived(message: NetworkMessage, peer: Peer): void {
     const route = this.#routes.get(peer.node);
-    if (route) this.#occupy(route, ttl);
+    if (route) this.#occupy(route, message);
   }
 
   /** @throws NetworkError NAME_IN_USE */
@@ -175,8 +176,16 @@ export class Mesh implements OpenTopology {
     return true;
   }
 
-  #occupy(route: Route, ttl: number | undefined): void {
-    route.busy(this.#parts.hub.time + (ttl ?? this.#parts.idleMs));
+  #occupy(route: Route, { kind, type, ttl, body }: NetworkMessage): void {
+    const { hub, idleMs } = this.#parts;
+    if (kind === 'request' || body !== undefined) {
+      const ms = ttl ?? idleMs;
+      route.busy(hub.time + ms);
+      if (body !== undefined) route.bodyMs = Math.max(route.bodyMs, ms);
+    } else if (kind === 'control' && route.bodyMs > 0 && BODY_VERBS.has(type)) {
+      // Its time counts from the last progress of the body.
+      route.busy(hub.time + route.bodyMs);
+    }
   }
 
   /** Says goodbye, so that it counts as left, and ends these connections. */

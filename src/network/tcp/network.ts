@@ -160,7 +160,7 @@ export class TcpNetwork implements Network {
   #arrived(message: NetworkMessage, peer: Peer): void {
     const { kind } = message;
     if (kind === 'control' && this.#pings.take(message, peer.node)) return;
-    if (kind === 'request') this.#hub.topology.asked(peer, message.ttl);
+    this.#hub.topology.arrived(message, peer);
     this.#sink(message, peer);
   }
 }

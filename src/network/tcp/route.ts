@@ -21,6 +21,8 @@ export class Route {
   closing = false;
   /** Whoever sends to the peer was told to wait. */
   congested = false;
+  /** The longest time that a message with a body was given, in milliseconds. */
+  bodyMs = 0;
 
   constructor(now: number) {
     this.#usedAt = now;
