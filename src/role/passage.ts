@@ -8,6 +8,13 @@ import { DEFAULT_TIMEOUT_MS } from '../network/requester.js';
 import { CANCEL, CHUNK, CREDIT, readChunk, readCredit } from '../network/streams/wire.js';
 import type { Attendant, Loss, Pending } from '../network/waiting.js';
 
+/** What keeping a message costs beside its bytes. */
+const HELD_BYTES = 64;
+/** A sender that goes on elsewhere may have sent a window of bytes already that it sends again; */
+const MAX_HELD_WINDOWS = 2;
+/** and a narrow window may come in many small chunks. */
+const MORE_HELD_BYTES = 256 * 1024;
+
 /**
  * A body on its way through the leader. What its asker and its target say of it is handed on, each under the id that the
  * other one knows. Nothing is kept but what the target has let be sent and its connection does not take yet.
@@ -25,6 +32,9 @@ export class Passage implements Attendant {
   #begun = false;
   /** Waits until the target's connection takes more. */
   #held: NetworkMessage[] = [];
+  #heldBytes = 0;
+  /** The widest that the target had. */
+  #window = 0;
   #lostAsker = false;
   #lostTarget: NetworkError | undefined;
 
@@ -55,7 +65,7 @@ export class Passage implements Attendant {
 
   outlives(error: NetworkError, loss: Loss): boolean {
     if (!this.resumable || !this.#begun || loss !== 'lost' || !error.retryable) return false;
-    this.#held = [];
+    this.#drop();
     this.#lostTarget = error;
     this.#pending?.prolong(this.#manager.bodies.limits.resumeMs);
     return true;
@@ -77,7 +87,7 @@ export class Passage implements Attendant {
   }
 
   ended(): void {
-    this.#held = [];
+    this.#drop();
   }
 
   /** What the asker says of its body. */
@@ -88,8 +98,10 @@ export class Passage implements Attendant {
       return;
     }
     const wrong = message.type === CHUNK ? this.#beyond(message) : undefined;
-    if (wrong) {
-      this.#fail(wrong);
+    this.#heldBytes += costOf(message);
+    const refusal = wrong ?? this.#tooMuch();
+    if (refusal) {
+      this.#fail(refusal);
       return;
     }
     this.#lostAsker = false;
@@ -102,8 +114,11 @@ export class Passage implements Attendant {
   fromTarget(message: NetworkMessage): void {
     if (message.type === CREDIT) {
       try {
-        const { offset, window } = readCredit(message);
+        const { offset, window, resend } = readCredit(message);
         this.#limit = Math.max(this.#limit, offset + window);
+        this.#window = Math.max(this.#window, window);
+        // From there on the asker sends everything again.
+        if (resend !== undefined) this.#drop();
         this.#begun = true;
       } catch (error) {
         this.#fail(toNetworkError(error));
@@ -150,6 +165,7 @@ export class Passage implements Attendant {
       const outcome = this.#toTarget(next.type, payloadOf(next));
       if (outcome === 'BACKPRESSURE') return;
       this.#held.shift();
+      this.#heldBytes -= costOf(next);
       if (outcome === 'TOO_LARGE') {
         const text = `${this.target} takes no frames as large as the chunks of ${this.#asker} for '${this.#message.type}'`;
         this.#fail(new NetworkError('TOO_LARGE', text));
@@ -169,6 +185,19 @@ export class Passage implements Attendant {
     } catch (error) {
       return toNetworkError(error);
     }
+  }
+
+  /** Of an asker that says again and again what is kept already. */
+  #tooMuch(): NetworkError | undefined {
+    const most = MAX_HELD_WINDOWS * this.#window + MORE_HELD_BYTES;
+    if (this.#heldBytes <= most) return undefined;
+    const text = `${this.#asker} has sent more of the body than ${this.target} has let it, and ${this.target} is slow`;
+    return new NetworkError('INVALID_MESSAGE', text);
+  }
+
+  #drop(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
   }
 
   #gotOn(): void {
@@ -195,4 +224,10 @@ export class Passage implements Attendant {
     const draft = { kind: 'control', type, to: this.target, re, priority: 'low', component, payload } as const;
     return this.#manager.sendMessage(draft);
   }
+}
+
+/** What keeping a message of an asker costs; its fields are known to be right. */
+function costOf({ payload }: NetworkMessage): number {
+  const { data } = (payload ?? {}) as { readonly data?: unknown };
+  return HELD_BYTES + (data instanceof Uint8Array ? data.length : 0);
 }
