@@ -144,6 +144,15 @@ test('a ping is answered by the node that was asked, and by no other', async () 
   await until(() => asked.messages.some(({ type }) => type === 'pong'), 'a pong');
 });
 
+test('a ping is given a time that can be told to the other side', async () => {
+  await using nodes = new TcpNodes();
+  const [a, b] = [await nodes.node('a'), await nodes.node('b')];
+  for (const timeoutMs of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+    await assert.rejects(a.network.ping('b', { timeoutMs }), { code: 'INVALID_OPTION', message: /^timeoutMs: / });
+  }
+  assert.equal(b.counters().invalidMessages, 0);
+});
+
 test('a connection that fails is made anew when there is something to send', async () => {
   await using nodes = new TcpNodes();
   const [a, b] = [await nodes.node('a'), await nodes.node('b')];

@@ -4,6 +4,7 @@ import { NODE_NAME, type NodeId } from '../../base/names.js';
 import type { NetworkMessage } from '../../message/message.js';
 import { payloadOf } from '../../message/raw-payload.js';
 import type { Stamp } from '../../message/stamp.js';
+import { timeoutError } from '../draft.js';
 import type { PeerEvent, SendOutcome } from '../network.js';
 import { refusalOf } from '../refusal.js';
 
@@ -42,9 +43,11 @@ export class Pings {
     this.#parts = parts;
   }
 
-  /** @throws NetworkError TIMEOUT, CANCELLED, CLOSED, BACKPRESSURE, and why no connection could be made */
+  /** @throws NetworkError INVALID_OPTION, TIMEOUT, CANCELLED, CLOSED, BACKPRESSURE, and why no connection could be made */
   ping(node: NodeId, { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: PingOptions): Promise<Pong> {
     const { clock, stamp, send, self } = this.#parts;
+    const wrong = timeoutError(timeoutMs);
+    if (wrong) return Promise.reject(wrong);
     const ttl = Math.max(1, Math.ceil(timeoutMs));
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw cancelled(node, signal);
