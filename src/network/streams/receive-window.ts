@@ -12,7 +12,8 @@ const CREDIT_MS = 100;
 /** How far a body has come in, how much of it was taken, and what the sender may send. No I/O, no time of its own. */
 export class ReceiveWindow {
   readonly #windowBytes: number;
-  readonly #size: number | undefined;
+  /** Of the whole, once it is known. */
+  #size: number | undefined;
   #received = 0;
   #taken = 0;
   /** What was taken when the sender was told last, and when that was. */
@@ -51,7 +52,10 @@ export class ReceiveWindow {
 
   /** Whether the end may be there. @returns INVALID_MESSAGE if not */
   endAt(size: number): NetworkError | undefined {
-    if (size >= this.#received && (this.#size === undefined || this.#size === size)) return undefined;
+    if (size >= this.#received && (this.#size === undefined || this.#size === size)) {
+      this.#size = size;
+      return undefined;
+    }
     const known = this.#size === undefined ? `${this.#received} have arrived` : `${this.#size} were announced`;
     return new NetworkError('INVALID_MESSAGE', `body-end.size: ${size} bytes, but ${known}`);
   }

@@ -69,6 +69,15 @@ describe('what a sender may get wrong', () => {
     ['a negative offset', 'INVALID_MESSAGE', /body-chunk.offset: -1/, (id) => raw.chunk(id, -1, bytes)],
     ['half an offset', 'INVALID_MESSAGE', /body-chunk.offset: 0.5/, (id) => raw.chunk(id, 0.5, bytes)],
     ['a CRC beyond 32 bits', 'INVALID_MESSAGE', /body-chunk.crc: 4294967296/, (id) => raw.chunk(id, 0, bytes, 2 ** 32)],
+    [
+      'bytes behind the end',
+      'INVALID_MESSAGE',
+      /bytes 0 to 100, but the body has 50 bytes/,
+      async (id) => {
+        await end(id, bytes, 50);
+        await raw.chunk(id, 0, bytes);
+      },
+    ],
     ['no byte', 'INVALID_MESSAGE', /is not at least one byte/, (id) => raw.chunk(id, 0, new Uint8Array(0))],
     [
       'no bytes but a text',
