@@ -45,6 +45,18 @@ test('what a member registered is shown; a repeated registration is harmless', (
   assert.equal(membership.revision, revision);
 });
 
+test('members of one kind share the list of what they handle, which changes for each of them alone', () => {
+  const membership = new Membership();
+  const handlersOf = (node: string) => membership.get(node)?.handlers;
+  for (const node of ['w1', 'w2', 'w3']) connect(membership, node, {}, 0);
+  register(membership, 'w1', { handlers: ['a', 'b'] }, 1);
+  register(membership, 'w2', { handlers: ['b', 'a'] }, 1);
+  register(membership, 'w3', { handlers: ['a', 'b'] }, 1);
+  assert.equal(handlersOf('w3'), handlersOf('w1'));
+  register(membership, 'w1', { sequence: 2, handlers: ['a'] }, 2);
+  assert.deepEqual(['w1', 'w2', 'w3'].map(handlersOf), [['a'], ['b', 'a'], ['a', 'b']]);
+});
+
 test('each change of handlers, tags or slots grows the revision', () => {
   const membership = new Membership();
   join(membership, 'w1', 0);
