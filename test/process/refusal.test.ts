@@ -62,8 +62,8 @@ describe('what is wrong with a token is said, with what to do', () => {
     await stop(owner);
     assertRefused(await refused('thief', token, ['--name', 'owner']), 78, /the leader refuses the name 'owner'/);
     const back = await sandbox.join('owner', [address], { env: elsewhere(sandbox, 'owner') });
-    const startedAt = performance.now();
     assert.equal((await sandbox.run(['nodes', 'evict', 'owner'])).code, 0);
+    const startedAt = performance.now();
     const end = await back.exit;
     assert.ok(performance.now() - startedAt < 3 * 1000 + 2000, 'the connection ends within a second');
     assert.equal(end.code, 77);
