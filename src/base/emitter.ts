@@ -1,11 +1,26 @@
-/** What listeners are told when one of them throws; the others are called all the same. */
+import { isPromise } from './deferred.js';
+
+/** What is told when a listener throws, or rejects; the others are called all the same. */
 export type ListenerFault = (error: unknown, type: string) => void;
 
-type Listener<T> = (event: T) => void;
+type Listener<T> = (event: T) => unknown;
+
+/**
+ * Calls what observes and cannot object: one that throws, or rejects later because it is async, breaks nobody.
+ * @param onFault hears of it
+ */
+export function notify<T>(listener: Listener<T>, event: T, onFault: (error: unknown) => void): void {
+  try {
+    const result = listener(event);
+    if (isPromise(result)) result.then(undefined, onFault);
+  } catch (error) {
+    onFault(error);
+  }
+}
 
 /**
  * Typed events for observers. Listeners run in the order of registration, in the caller's turn;
- * one that throws breaks nobody: the fault goes to `onFault`.
+ * one that fails breaks nobody: the fault goes to `onFault`.
  */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
@@ -15,7 +30,7 @@ export class Emitter<Events extends object> {
     this.#onFault = onFault;
   }
 
-  on<K extends keyof Events & string>(type: K, listener: Listener<Events[K]>): Disposable {
+  on<K extends keyof Events & string>(type: K, listener: (event: Events[K]) => void): Disposable {
     const wrapped: Listener<Events[K]> = (event) => listener(event);
     let listeners = this.#listeners.get(type);
     if (!listeners) {
@@ -30,11 +45,7 @@ export class Emitter<Events extends object> {
     const listeners = this.#listeners.get(type);
     if (!listeners) return;
     for (const listener of [...listeners]) {
-      try {
-        (listener as Listener<Events[K]>)(event);
-      } catch (error) {
-        this.#onFault(error, type);
-      }
+      notify(listener as Listener<Events[K]>, event, (error) => this.#onFault(error, type));
     }
   }
 

@@ -52,6 +52,21 @@ test('a listener that throws breaks nobody, and is reported', () => {
   quiet.emit('count', 1);
 });
 
+test('so does one that is async and rejects, once, and no promise is left without a catch', async () => {
+  const faults: unknown[] = [];
+  const emitter = new Emitter<Events>((error, type) => faults.push([(error as Error).message, type]));
+  const fail = (): unknown => Promise.reject(new Error('broken later'));
+  emitter.on('count', fail);
+  emitter.on('count', (): unknown => Promise.resolve());
+  emitter.emit('count', 1);
+  assert.deepEqual(faults, []);
+  const quiet = new Emitter<Events>();
+  quiet.on('count', fail);
+  quiet.emit('count', 1);
+  await new Promise(setImmediate);
+  assert.deepEqual(faults, [['broken later', 'count']]);
+});
+
 test('who comes during an event hears the next one; after clear nobody hears', () => {
   const emitter = new Emitter<Events>();
   const heard: string[] = [];

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { deferred } from '../../base/deferred.js';
+import { notify } from '../../base/emitter.js';
 import { messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
 import type { Codec, DecodeLimits } from '../../message/codec.js';
@@ -251,12 +252,10 @@ export class MemoryNode implements Network, SessionOwner {
     for (const listener of [...this.#listeners]) this.#guard(() => listener(event));
   }
 
-  /** A handler that throws breaks nobody else. */
+  /** A handler that fails breaks nobody else. */
   #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#parts.wiring.log.error({ node: this.self, reason: messageOf(error) }, 'a handler of network events threw');
-    }
+    notify(call, undefined, (error) => {
+      this.#parts.wiring.log.error({ node: this.self, reason: messageOf(error) }, 'a handler of network events failed');
+    });
   }
 }

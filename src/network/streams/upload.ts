@@ -25,7 +25,7 @@ export interface UploadHost {
   mayDial(peer: NodeId | undefined): boolean;
   /** The process that the peer is, while it is connected. */
   instanceOf(peer: NodeId | undefined): string | undefined;
-  /** Calls what the user gave; one that throws breaks nobody. */
+  /** Calls what the user gave; one that fails breaks nobody. */
   report(listener: ProgressListener, progress: BodyProgress): void;
   began(upload: Upload): void;
   ended(upload: Upload): void;

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { DeadlineWheel } from '../../base/deadline-wheel.js';
+import { notify } from '../../base/emitter.js';
 import { fromWire, messageOf, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { EVERYONE, type NodeId } from '../../base/names.js';
@@ -133,11 +134,9 @@ export class Uploads implements UploadHost {
   }
 
   report(listener: ProgressListener, progress: BodyProgress): void {
-    try {
-      listener(progress);
-    } catch (error) {
+    notify(listener, progress, (error) => {
       this.#parts.log.error({ err: messageOf(error) }, 'a listener of progress failed');
-    }
+    });
   }
 
   began(upload: Upload): void {

@@ -117,6 +117,17 @@ describe('a body', () => {
     assert.deepEqual(told.at(-1), { sentBytes: bytes.length, acknowledgedBytes: bytes.length, size: bytes.length });
   });
 
+  it('goes on when whoever listens to its progress is async and rejects', async () => {
+    let calls = 0;
+    const onProgress = (): unknown => {
+      calls += 1;
+      return Promise.reject(new Error('a listener that rejects breaks nobody'));
+    };
+    a.handle({ handle: (_, { body }) => collect(body) });
+    await lab.settle(b.emit({ type: 'store', to: 'a', body: bytesOf(1000) }, { onProgress }));
+    assert.ok(calls > 0);
+  });
+
   it('need not be read: the answer ends it, and the source is closed', async () => {
     let closed = false;
     async function* endless(): AsyncGenerator<Uint8Array> {
