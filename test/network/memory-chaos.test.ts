@@ -270,6 +270,17 @@ test('a schedule begins each fault at its time; calm ends everything', async () 
   assert.throws(() => hub.schedule(many), { code: 'INVALID_OPTION', message: /10000/ });
 });
 
+test('as many faults as may be scheduled may go on at once', async () => {
+  const { clock, hub } = await pair();
+  const fault = { kind: 'faults', faults: { baseDelayMs: 1 } } as const;
+  hub.schedule(Array.from({ length: 10_000 }, () => ({ at: 1, forMs: 50, fault })));
+  await clock.advance(10);
+  assert.throws(() => hub.inject(fault), { code: 'INVALID_OPTION', message: /10000/ });
+  await clock.advance(50);
+  hub.inject(fault, { forMs: 5 }).end();
+  assert.equal(clock.pending, 0);
+});
+
 test('a hosted program dies with its clock and starts again, on the same machine', async () => {
   const { clock, hub, station } = makeLab();
   const a = await station('a');

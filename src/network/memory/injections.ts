@@ -34,6 +34,7 @@ const MAX_FAULTS = 10_000;
 export class Injections {
   readonly #ground: FaultGround;
   readonly #running = new Set<Injection>();
+  /** Of faults that are still to begin. */
   readonly #waiting = new Set<Timer>();
   /** Who is down, and for how many faults. */
   readonly #down = new Map<NodeId, number>();
@@ -53,14 +54,13 @@ export class Injections {
     let timer: Timer | undefined;
     const end = (): void => {
       if (!this.#running.delete(injection)) return;
-      if (timer) this.#waiting.delete(timer);
       timer?.cancel();
       this.#ground.note(`is over: ${faultText(fault)}`);
       undo();
     };
     const injection: Injection = { fault, end, [Symbol.dispose]: end };
     this.#running.add(injection);
-    if (forMs !== undefined) timer = this.#later(forMs, end);
+    if (forMs !== undefined) timer = this.#ground.clock.setTimer(forMs, end);
     return injection;
   }
 
