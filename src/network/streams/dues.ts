@@ -58,23 +58,28 @@ export class Dues extends Deadline {
     this.#parts.wheel.remove(this);
   }
 
-  /** What the network does not take from now on is not said. */
-  close(): void {
+  /**
+   * Nothing more is taken.
+   * @param answered by whoever handles it: then nobody waits to hear what was taken. Otherwise that is still said, if the
+   *   peer is there and only behind, until `forget`
+   */
+  close(answered: boolean): void {
     this.#closed = true;
-    this.forget();
+    if (answered || this.#owed !== 'taken') this.forget();
   }
 
   #tell(what: 'credit' | 'taken', verb: BodyVerb, payload: unknown): boolean {
-    if (this.#parts.send(verb, payload) === 'queued') {
-      if (this.#owed === what) this.#owed = undefined;
+    const outcome = this.#parts.send(verb, payload);
+    if (outcome === 'queued') {
+      // Whoever knows that all was taken needs no credit.
+      if (what === 'taken' || this.#owed === what) this.forget();
       return true;
     }
-    this.#owe(what, REFUSED_MS);
+    if (!this.#closed || (what === 'taken' && outcome === 'BACKPRESSURE')) this.#owe(what, REFUSED_MS);
     return false;
   }
 
   #owe(what: 'credit' | 'taken', ms: number): void {
-    if (this.#closed) return;
     this.#owed = what;
     this.#parts.wheel.add(this, ms);
   }

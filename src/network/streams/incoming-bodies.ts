@@ -149,8 +149,8 @@ export class IncomingBodies implements IncomingHost {
     // With all of its body an event is done, and a request is not.
     const failure = body.failure ?? (isEvent ? undefined : reason);
     const isFinal = failure === undefined || failure.code === 'CANCELLED';
-    if (!(isEvent || isFinal) || this.past.has(peer, message.id)) return;
-    this.past.add(peer, message.id, { repeat: () => body.admit(), isFinal });
+    if (!(isEvent || isFinal) || this.past.has(peer, message.id)) body.forget();
+    else this.past.add(peer, message.id, { repeat: () => body.admit(), forget: () => body.forget(), isFinal });
   }
 
   #ofPeer(peer: NodeId): IdMap<IncomingBody> {

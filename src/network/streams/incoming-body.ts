@@ -188,7 +188,12 @@ export class IncomingBody implements ByteStream {
   /** Its handler has ended: nothing more is taken in. */
   close(): void {
     this.#closed = true;
-    this.#dues.close();
+    this.#dues.close(this.message.kind === 'request');
+  }
+
+  /** What it still has to say is not said. */
+  forget(): void {
+    this.#dues.forget();
   }
 
   #receive(offset: number, data: Uint8Array): void {

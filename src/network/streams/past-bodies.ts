@@ -9,6 +9,8 @@ const MAX_PAST = 1024;
 interface Past {
   /** Says once more how it ended. */
   readonly repeat: () => void;
+  /** It is remembered no more, and says nothing from now on. */
+  readonly forget?: () => void;
   /** Whoever tries anew is told the same; otherwise only who lost the answer is. */
   readonly isFinal: boolean;
 }
@@ -36,12 +38,15 @@ export class PastBodies extends Deadline {
   }
 
   add(peer: NodeId, id: string, past: Past): void {
-    if (this.#keepMs === 0) return;
+    if (this.#keepMs === 0) {
+      past.forget?.();
+      return;
+    }
     const key = keyOf(peer, id);
     this.#past.delete(key);
     this.#past.set(key, { ...past, until: this.#clock.now() + this.#keepMs });
     if (this.#past.size > MAX_PAST) {
-      this.#past.delete(this.#past.keys().next().value as string);
+      this.#forget(this.#past.keys().next().value as string);
       this.forgotten += 1;
     }
     if (!this.armed) this.#wheel.add(this, this.#keepMs);
@@ -66,8 +71,13 @@ export class PastBodies extends Deadline {
         this.#wheel.add(this, until - now);
         return;
       }
-      this.#past.delete(key);
+      this.#forget(key);
     }
+  }
+
+  #forget(key: string): void {
+    this.#past.get(key)?.forget?.();
+    this.#past.delete(key);
   }
 }
 

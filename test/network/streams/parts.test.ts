@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DeadlineWheel } from '../../../src/base/deadline-wheel.js';
 import { VirtualClock } from '../../../src/base/virtual-clock.js';
+import type { SendOutcome } from '../../../src/network/network.js';
 import { Ahead } from '../../../src/network/streams/ahead.js';
 import { Backlog } from '../../../src/network/streams/backlog.js';
 import { sourceOf } from '../../../src/network/streams/body.js';
 import { ChunkReader } from '../../../src/network/streams/chunk-reader.js';
+import { Dues } from '../../../src/network/streams/dues.js';
 import { resolveBodyLimits } from '../../../src/network/streams/limits.js';
 import { PastBodies } from '../../../src/network/streams/past-bodies.js';
 import { ReceiveWindow } from '../../../src/network/streams/receive-window.js';
@@ -180,8 +182,12 @@ test('what has ended is remembered for so long, and only so much of it', async (
   const wheel = new DeadlineWheel(clock);
   const past = new PastBodies(clock, wheel, 1000);
   const said: number[] = [];
-  for (let i = 0; i < 1030; i += 1) past.add('a', `r-${i}`, { repeat: () => said.push(i), isFinal: i > 6 });
-  assert.equal(past.forgotten, 6);
+  let forgotten = 0;
+  const forget = () => {
+    forgotten += 1;
+  };
+  for (let i = 0; i < 1030; i += 1) past.add('a', `r-${i}`, { repeat: () => said.push(i), forget, isFinal: i > 6 });
+  assert.deepEqual([past.forgotten, forgotten], [6, 6]);
   const ask = (peer: string, id: string, attempt?: number) => past.repeat(peer, sample({ id, body: { attempt } }));
   assert.deepEqual(
     ['r-5', 'r-6', 'r-1029'].map((id) => ask('a', id)),
@@ -196,10 +202,54 @@ test('what has ended is remembered for so long, and only so much of it', async (
   assert.deepEqual([past.has('a', 'r-1029'), past.has('a', 'late')], [false, true]);
   await clock.advance(500);
   assert.equal(past.has('a', 'late'), false);
+  assert.equal(forgotten, 1030);
   wheel.clear();
   const none = new PastBodies(clock, wheel, 0);
-  none.add('a', 'r-1', { repeat: () => {}, isFinal: true });
+  none.add('a', 'r-1', { repeat: () => {}, forget, isFinal: true });
+  assert.equal(forgotten, 1031);
   assert.equal(none.has('a', 'r-1'), false);
+});
+
+test('what the sender is told: nothing more once it knows that all was taken, and that even after the end', async () => {
+  const wheel = new DeadlineWheel(clock);
+  const said: string[] = [];
+  let outcome: SendOutcome = 'queued';
+  const dues = (): Dues => {
+    const window = new ReceiveWindow(1000, undefined, clock.now());
+    window.receive(100);
+    window.take(100);
+    const send = (verb: string): SendOutcome => {
+      said.push(verb);
+      return outcome;
+    };
+    return new Dues({ clock, wheel, window, send });
+  };
+  const whole = dues();
+  whole.tellIfDue();
+  whole.tellTaken();
+  await clock.advance(500);
+  assert.deepEqual(said.splice(0), ['body-taken'], 'no credit follows');
+
+  const [event, request, gone] = [dues(), dues(), dues()];
+  outcome = 'BACKPRESSURE';
+  for (const one of [event, request, gone]) one.tellTaken();
+  event.close(false);
+  request.close(true);
+  gone.close(false);
+  gone.forget();
+  said.length = 0;
+  await clock.advance(250);
+  outcome = 'queued';
+  await clock.advance(500);
+  assert.deepEqual(said.splice(0), ['body-taken', 'body-taken', 'body-taken'], 'twice in vain, and then no more');
+
+  outcome = 'UNREACHABLE';
+  const lost = dues();
+  lost.tellTaken();
+  lost.close(false);
+  await clock.advance(500);
+  assert.deepEqual(said, ['body-taken', 'body-taken'], 'whoever is gone asks again, if it comes back');
+  wheel.clear();
 });
 
 test('limits are checked', () => {

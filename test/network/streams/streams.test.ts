@@ -7,7 +7,7 @@ import { sleep } from '../../../src/base/clock.js';
 import { deferred } from '../../../src/base/deferred.js';
 import { NetworkError } from '../../../src/base/errors.js';
 import { payloadOf } from '../../../src/message/raw-payload.js';
-import type { Endpoint } from '../../../src/network/endpoint.js';
+import { Endpoint } from '../../../src/network/endpoint.js';
 import { ReliableNetwork } from '../../../src/network/reliable/reliable-network.js';
 import type { Body, BodyProgress } from '../../../src/network/streams/body.js';
 import type { ByteStream } from '../../../src/network/streams/byte-stream.js';
@@ -77,6 +77,24 @@ describe('a body', () => {
     await lab.settle(taking);
     assert.ok(taken >= bytes.length - 256 * 1024, `${taken}`);
     await lab.settle(a.stop());
+  });
+
+  it('goes with an event that ends as well when its receiver cannot say at once that it has it', async () => {
+    const network = lab.hub.node('c', { dial: 'a' });
+    const send = network.send.bind(network);
+    let refusals = 3;
+    network.send = (message) => {
+      if (message.type !== 'body-taken' || refusals === 0) return send(message);
+      refusals -= 1;
+      return 'BACKPRESSURE';
+    };
+    const c = new Endpoint({ network, clock: lab.clock });
+    await c.start();
+    await lab.clock.advance(10);
+    c.handle({ handle: async (_, { body }) => void (await collect(body)) });
+    await lab.settle(a.emit({ type: 'store', to: 'c', body: pieces(bytesOf(1000), 100) }, { timeoutMs: 2000 }));
+    assert.equal(refusals, 0);
+    await lab.settle(c.stop());
   });
 
   it('says what it is when it is whole', async () => {
