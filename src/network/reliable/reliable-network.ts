@@ -9,7 +9,7 @@ import type { MessageHandler } from '../message-handler.js';
 import type { NetworkMetrics, RequestMetrics } from '../metrics.js';
 import type { MessageSink, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import type { RequestDraft, RequestLimits } from '../requester.js';
-import { discard, isRereadable } from '../streams/body.js';
+import { discard, isRereadable, type ProgressListener } from '../streams/body.js';
 import { grownMs } from './backoff.js';
 import { Call } from './call.js';
 import { type CircuitState, REFUSED } from './circuit-breaker.js';
@@ -238,15 +238,21 @@ export class ReliableNetwork implements RequestingNetwork {
     const { body } = draft;
     call.maxRetries = maxRetries === undefined ? this.#options.maxRetries : checkRetries(maxRetries);
     if (body && !isRereadable(body)) call.maxRetries = 0;
-    if (timeoutMs !== undefined && !body) call.deadline = startedAt + timeoutMs;
+    if (timeoutMs !== undefined) call.deadline = startedAt + timeoutMs;
     return call;
   }
 
   /** A request that may be tried only once has all the time that its caller gives it. */
-  #tryLimits({ maxRetries, tries, timeoutMs, deadline, signal, onProgress, draft }: Call, now: number): RequestLimits {
+  #tryLimits(call: Call, now: number): RequestLimits {
+    const { maxRetries, tries, timeoutMs, deadline, signal, onProgress, draft } = call;
     if (maxRetries === 0 && timeoutMs !== undefined) return { timeoutMs, signal, onProgress };
-    const leftMs = draft.body ? (timeoutMs ?? deadline) : deadline - now;
-    return { timeoutMs: Math.min(grownMs(this.#options.timeout, tries - 1), leftMs), signal, onProgress };
+    const tryMs = Math.min(grownMs(this.#options.timeout, tries - 1), deadline - now);
+    if (!draft.body) return { timeoutMs: tryMs, signal, onProgress };
+    const listener: ProgressListener = (progress) => {
+      call.bodyIsAt(progress, this.#clock.now());
+      return onProgress?.(progress);
+    };
+    return { timeoutMs: tryMs, signal, onProgress: listener };
   }
 
   /** @returns the circuit's ticket; @throws NetworkError if the try may not be made */

@@ -221,6 +221,62 @@ describe('a body whose connection is lost', () => {
   });
 });
 
+describe('a body that stands still, with ReliableNetwork', () => {
+  let lab: EndpointLab;
+  let network: ReliableNetwork;
+
+  beforeEach(async () => {
+    lab = makeEndpointLab({ bodies: { windowBytes: 65_536 }, faults: { bytesPerSecond: 100_000 } });
+    const a = await lab.endpoint('a');
+    const b = await lab.endpoint('b', { dial: 'a' });
+    network = new ReliableNetwork(b, {
+      clock: lab.clock,
+      random: seededRandom('still'),
+      maxRetries: 20,
+      budget: false,
+    });
+    a.handle({
+      handle: async (_, { body }) => {
+        for await (const _piece of body as ByteStream);
+        return 'stored';
+      },
+    });
+  });
+  afterEach(() => lab.stopAll());
+
+  /** How it ended, and how long that took. */
+  async function store(timeoutMs: number): Promise<[outcome: string, tookMs: number]> {
+    const startedAt = lab.clock.now();
+    const asked = network.request({ type: 'store', to: 'a', body: bytesOf(SIZE) }, { timeoutMs });
+    const outcome = await lab.settle(
+      asked.then(
+        (answer) => String(payloadOf(answer)),
+        (error: NetworkError) => `${error.code}: ${error.message}`,
+      ),
+    );
+    return [outcome, lab.clock.now() - startedAt];
+  }
+  const silence = (fromMs: number, forMs: number) =>
+    lab.hub.schedule([{ at: fromMs, forMs, fault: { kind: 'faults', faults: { dropRate: 1 } } }]);
+
+  it('ends when it has stood still for its timeout, whatever number of tries is left', async () => {
+    silence(1000, 60_000);
+    const [outcome, tookMs] = await store(4500);
+    assert.match(
+      outcome,
+      /^TIMEOUT: no answer to 'store' from a within 4500 ms after \d+ bytes of its body, in 3 tries/,
+    );
+    assert.ok(tookMs > 5000 && tookMs < 6000, `${tookMs}`);
+  });
+
+  it('goes on as long as it does not, however long that takes in all', async () => {
+    for (const at of [1000, 4000]) silence(at, 1500);
+    const [outcome, tookMs] = await store(4000);
+    assert.equal(outcome, 'stored');
+    assert.ok(tookMs > 4000, `${tookMs}`);
+  });
+});
+
 describe('a body that is tried again', () => {
   let lab: EndpointLab;
   let a: Endpoint;
