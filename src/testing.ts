@@ -21,7 +21,7 @@ export type { Injection } from './network/memory/injections.js';
 export type { Latency } from './network/memory/latency.js';
 export type { InMemoryNetworkOptions, LinkFaults, LinkOptions, NodeOptions } from './network/memory/options.js';
 export { type RandomScheduleOptions, randomSchedule } from './network/memory/random-schedule.js';
-export type { Rule, RuleDraft, RuleMatch } from './network/memory/rules.js';
+export type { Rule, RuleAction, RuleDraft, RuleMatch } from './network/memory/rules.js';
 export { Collaborator, type CollaboratorOptions } from './role/collaborator.js';
 export { Leader, type LeaderOptions } from './role/leader.js';
 export {

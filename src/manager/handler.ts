@@ -58,8 +58,8 @@ export interface Handler<Type extends string = string, Input = unknown, Output =
 export const DEFAULT_CONCURRENCY = 100;
 export const DEFAULT_QUEUE = 10_000;
 
-type SchemaInput<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : unknown;
-type SchemaOutput<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : unknown;
+export type SchemaInput<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : unknown;
+export type SchemaOutput<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : unknown;
 
 /**
  * Names a message type and its schemas, for callers and handlers that live in different programs.

@@ -48,10 +48,10 @@ interface ManagerEvents {
  */
 export class NetworkManager {
   readonly network: Network;
-  readonly requester: Requester;
-  readonly dispatcher: Dispatcher;
-  readonly bodies: Bodies;
-  readonly stamp: Stamp;
+  /** @internal */ readonly requester: Requester;
+  /** @internal */ readonly dispatcher: Dispatcher;
+  /** @internal */ readonly bodies: Bodies;
+  /** @internal */ readonly stamp: Stamp;
   readonly clock: Clock;
   readonly #log: Log;
   readonly #wheel: DeadlineWheel;
@@ -67,6 +67,7 @@ export class NetworkManager {
   /** Control verbs that this node does not know; ignored, for newer peers. */
   unknownControl = 0;
 
+  /** @internal */
   constructor(parts: ManagerParts) {
     this.network = parts.network;
     this.stamp = parts.stamp;
@@ -112,7 +113,10 @@ export class NetworkManager {
     return this.#events.on('handlersChanged', listener);
   }
 
-  /** Registers what happens on a control verb, or on `heartbeat`. */
+  /**
+   * Registers what happens on a control verb, or on `heartbeat`.
+   * @internal
+   */
   onControl(verb: string, handler: ControlHandler): void {
     this.#control.set(verb, handler);
   }
@@ -150,6 +154,7 @@ export class NetworkManager {
   /**
    * Answers a request.
    * @throws NetworkError SERIALIZATION
+   * @internal
    */
   reply(request: NetworkMessage, answer: Answer): void {
     this.#replies.answer({ message: request, via: request.from }, answer);

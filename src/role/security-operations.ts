@@ -39,7 +39,7 @@ export interface AuthorityView {
 }
 
 /** A key that may hold sessions, as far as a leader has to know it. */
-interface EnrolledDevice {
+export interface EnrolledDevice {
   /** Of the key, for people. */
   readonly id?: string | undefined;
   readonly name: NodeId;
