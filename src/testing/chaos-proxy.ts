@@ -73,6 +73,7 @@ export class ChaosProxy implements AsyncDisposable {
   readonly #barriers = new Barriers();
   readonly #injections: Injections;
   readonly #host: ProxiedHost;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @throws NetworkError INVALID_OPTION naming the field and its range */
@@ -108,17 +109,13 @@ export class ChaosProxy implements AsyncDisposable {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => this.#accept(client));
   }
 
-  /** @throws NetworkError ADDRESS_IN_USE or CONNECTION_FAILED if it cannot listen */
+  /** @throws NetworkError ADDRESS_IN_USE or CONNECTION_FAILED if it cannot listen, STOPPED if it was stopped */
   async start(): Promise<void> {
-    const { listen = {} } = this.#options;
-    if ('path' in listen) this.#server.listen(listen.path);
-    else this.#server.listen(listen.port ?? 0, listen.host ?? '127.0.0.1');
-    try {
-      await once(this.#server, 'listening');
-    } catch (error) {
-      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      throw toNetworkError(error, inUse ? 'ADDRESS_IN_USE' : 'CONNECTION_FAILED');
+    if (this.#stopping === undefined) {
+      this.#starting ??= this.#listen();
+      await this.#starting;
     }
+    if (this.#stopping !== undefined) throw new NetworkError('STOPPED', 'the proxy was stopped');
   }
 
   get host(): string {
@@ -224,8 +221,22 @@ export class ChaosProxy implements AsyncDisposable {
     return address;
   }
 
+  async #listen(): Promise<void> {
+    const { listen = {} } = this.#options;
+    if ('path' in listen) this.#server.listen(listen.path);
+    else this.#server.listen(listen.port ?? 0, listen.host ?? '127.0.0.1');
+    try {
+      await once(this.#server, 'listening');
+    } catch (error) {
+      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      throw toNetworkError(error, inUse ? 'ADDRESS_IN_USE' : 'CONNECTION_FAILED');
+    }
+  }
+
   async #close(): Promise<void> {
     this.#injections.clear();
+    // What it waits for to listen cannot be called off.
+    await this.#starting?.catch(() => {});
     for (const connection of [...this.#open]) connection.drop();
     if (!this.#server.listening) return;
     this.#server.close();

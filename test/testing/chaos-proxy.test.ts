@@ -197,6 +197,16 @@ test('a target that is not there resets the client', async (t) => {
   assert.equal(proxy.counters.targetFailed, 1);
 });
 
+test('a proxy that is stopped while it starts, or before, does not listen', async () => {
+  const proxy = new ChaosProxy({ target: undefined, listen: { host: 'localhost' } });
+  const starting = proxy.start();
+  const refused = assert.rejects(starting, { code: 'STOPPED' });
+  await proxy.stop();
+  await refused;
+  assert.throws(() => proxy.port, { code: 'STOPPED' });
+  await assert.rejects(proxy.start(), { code: 'STOPPED' });
+});
+
 test('what a stream cannot suffer from is refused, and so is an address in use', async (t) => {
   const { proxy } = await behindProxy(t);
   assert.throws(() => proxy.setFaults({ dropRate: 0.1 } as object), { code: 'INVALID_OPTION', message: /dropRate/ });
