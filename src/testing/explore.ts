@@ -111,15 +111,29 @@ async function reduce(found: Found, options: ExploreOptions): Promise<{ failure:
     return result.failed && sameKind(result.error, error);
   };
   const maxRuns = options.shrink === false ? 0 : (options.maxShrinkRuns ?? DEFAULT_SHRINK_RUNS);
-  const fewest = await shrink(found.schedule, fails, { maxRuns });
-  const simplest = await simplify(fewest.items, fails, maxRuns - fewest.runs);
-  const [last, again] = [
-    await runScenario(scenario, seed, simplest.schedule),
-    await runScenario(scenario, seed, simplest.schedule),
-  ];
+  const { schedule, minimal, runs } = await least(found.schedule, fails, maxRuns);
+  const [last, again] = [await runScenario(scenario, seed, schedule), await runScenario(scenario, seed, schedule)];
   const repeatable = last.failed && last.digest === again.digest;
-  const failure = makeFailure(found, { last, schedule: simplest.schedule, minimal: fewest.minimal, repeatable });
-  return { failure, runs: fewest.runs + simplest.runs + 2 };
+  return { failure: makeFailure(found, { last, schedule, minimal, repeatable }), runs: runs + 2 };
+}
+
+/** The fewest faults in their simplest form: of simpler ones fewer may do, or may be simpler still. */
+async function least(
+  faults: readonly ScheduledFault[],
+  fails: (schedule: readonly ScheduledFault[]) => Promise<boolean>,
+  maxRuns: number,
+): Promise<{ schedule: readonly ScheduledFault[]; minimal: boolean; runs: number }> {
+  let schedule = faults;
+  for (let runs = 0; ; ) {
+    const fewest = await shrink(schedule, fails, { maxRuns: maxRuns - runs });
+    runs += fewest.runs;
+    const simplest = await simplify(fewest.items, fails, maxRuns - runs);
+    runs += simplest.runs;
+    schedule = simplest.schedule;
+    if (simplest.schedule === fewest.items || !fewest.minimal) {
+      return { schedule, minimal: fewest.minimal, runs };
+    }
+  }
 }
 
 interface Reduced {

@@ -104,6 +104,25 @@ test('another failure does not take the place of the first', async () => {
   assert.equal(failure.schedule.length, 1);
 });
 
+test('what can be left out only when another fault is simpler is left out as well', async () => {
+  const loss = '"dropRate":1';
+  const run = async ({ hub, violated, sleep }: World) => {
+    await sleep(10);
+    const begun = hub.events().flatMap(({ what, detail = '' }) => (what === 'fault' ? [detail] : []));
+    // With a delay beside it the loss does no harm, unless the node fails as well.
+    const isDelayed = begun.some((text) => text.includes('baseDelayMs'));
+    const hasFailed = begun.some((text) => text.includes('fail a'));
+    if (begun.some((text) => text.includes(loss)) && (hasFailed || !isDelayed)) violated('it is lost');
+  };
+  const schedule: ScheduledFault[] = [
+    { at: 1, fault: { kind: 'faults', faults: { dropRate: 1, baseDelayMs: 3 } } },
+    { at: 2, fault: { kind: 'fail', node: 'a' } },
+  ];
+  const { failure } = await explore({ nodes: ['a'], run }, { seeds: 1, schedule });
+  assert.deepEqual(failure?.schedule, [{ at: 1, fault: { kind: 'faults', faults: { dropRate: 1 } } }]);
+  assert.equal(failure.minimal, true);
+});
+
 test('a run that never ends has failed, and says for what it waits', async () => {
   const stuck = await runScenario({ nodes: ['a'], run: () => new Promise(() => {}) }, 1, []);
   assert.ok(isNetworkError(stuck.error) && stuck.error.code === 'TIMEOUT');
