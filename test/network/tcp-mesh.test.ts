@@ -223,10 +223,10 @@ test('beyond as many nodes as may be dialled the one that idles longest makes ro
   await until(() => b.received.length === 1, 'b');
   a.send('c');
   await until(() => c.received.length === 1, 'c');
-  await a.swept(3);
+  await a.swept(2);
   a.send('b');
   await until(() => b.received.length === 2, 'b again');
-  await a.swept(3);
+  await a.swept(2);
   a.send('d');
   await until(() => d.received.length === 1, 'd');
   assert.deepEqual([...a.network.peers.keys()].sort(), ['b', 'd']);

@@ -24,9 +24,11 @@ export class TcpNode {
   readonly received: NetworkMessage[] = [];
   readonly events: PeerEvent[] = [];
   onMessage: (message: NetworkMessage, peer: Peer) => void = () => {};
+  #sweeps = 0;
 
   constructor(self: string, options: TcpNetworkOptions, identity: Partial<NetworkIdentity> = {}) {
     const random = seededRandom(self);
+    this.#countSweeps(options.limits?.sweepMs);
     this.stamp = new Stamp(self, this.clock, random.fork('test'));
     this.network = new TcpNetwork({ self, clock: this.clock, ...identity }, options);
     this.network.onMessage((message, peer) => {
@@ -45,9 +47,10 @@ export class TcpNode {
     return this.events.filter((event): event is Extract<PeerEvent, { type: T }> => event.type === type);
   }
 
-  /** Waits until the network has looked at its deadlines so many times. */
-  async swept(times: number, sweepMs = 20): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, times * sweepMs));
+  /** Waits until the network has looked at its deadlines so many times more; its options must say how often it does. */
+  async swept(times: number): Promise<void> {
+    const enough = this.#sweeps + times;
+    await until(() => this.#sweeps >= enough, 'the sweeps');
   }
 
   get port(): number {
@@ -62,6 +65,16 @@ export class TcpNode {
 
   get payloads(): unknown[] {
     return this.received.map(({ payload }) => payload);
+  }
+
+  /** At each sweep, and at the start, the timer for the next one is set. */
+  #countSweeps(sweepMs: number | undefined): void {
+    const { clock } = this;
+    const setTimer = clock.setTimer.bind(clock);
+    clock.setTimer = (delayMs, callback) => {
+      if (delayMs === sweepMs) this.#sweeps += 1;
+      return setTimer(delayMs, callback);
+    };
   }
 }
 
