@@ -54,7 +54,7 @@ export class Passage implements Attendant {
   }
 
   get resumable(): boolean {
-    return this.#message.body?.resumable === true;
+    return this.#message.body?.resumable === true && this.#manager.bodies.limits.resumeMs > 0;
   }
 
   /** The relayed request is queued. */

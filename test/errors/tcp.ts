@@ -9,6 +9,12 @@ export const TCP: Productions = {
 
 export const ALSO_TCP: readonly OtherWay[] = [
   {
+    code: 'NO_ADDRESS',
+    by: 'TcpNetwork: what stands in the address book is none, and was put there after the start',
+    produce: async () =>
+      asked('b', async (nodes) => void nodes.addresses.set('b', '127.0.0.1:http'), ['b', 'is no address']),
+  },
+  {
     code: 'CONNECTION_FAILED',
     by: 'TcpNetwork: nobody listens',
     produce: async () => {

@@ -1,3 +1,4 @@
+import { isPromise } from '../../base/deferred.js';
 import { NetworkError } from '../../base/errors.js';
 import { shownValue } from '../../message/guard.js';
 import type { BodyAnnouncement } from '../../message/message.js';
@@ -91,9 +92,22 @@ function rereadable(body: ReadableBody): BodySource {
   return {
     announcement: { size, resumable: true },
     resumable: true,
-    open: (offset) => readingOf(body.read(offset)),
+    open: (offset) => readingOf(iterable(body.read(offset))),
     close: () => {},
   };
+}
+
+/** @throws NetworkError INVALID_OPTION if it is none */
+function iterable(bytes: unknown): MaybeReadable {
+  if (typeof bytes === 'object' && bytes !== null && Symbol.asyncIterator in bytes) return bytes as MaybeReadable;
+  if (isPromise(bytes)) bytes.then(undefined, () => {});
+  const hint = isPromise(bytes)
+    ? 'it must not be async itself: make it an async generator, or return a Readable'
+    : undefined;
+  const given = isPromise(bytes) ? 'a promise' : shownValue(bytes);
+  throw new NetworkError('INVALID_OPTION', `body.read: it has returned ${given}, and not an AsyncIterable of bytes`, {
+    hint,
+  });
 }
 
 function onceReadable(body: MaybeReadable): BodySource {

@@ -73,6 +73,10 @@ export class IncomingBodies implements IncomingHost {
     return this.#parts.limits.windowBytes;
   }
 
+  get resumeMs(): number {
+    return this.#parts.limits.resumeMs;
+  }
+
   /** The body of a message that goes to a handler now; its sender may begin. @returns OVERLOADED if it is one too many */
   open(arriving: Arriving): IncomingBody | NetworkError {
     const refused = this.#tooMany(arriving.peer);

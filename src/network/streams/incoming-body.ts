@@ -27,6 +27,7 @@ export interface IncomingHost {
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
   readonly windowBytes: number;
+  readonly resumeMs: number;
   readonly counters: { chunksRepeated: number; bodiesFailed: number };
   send(body: IncomingBody, verb: BodyVerb, payload: unknown): SendOutcome;
 }
@@ -96,9 +97,9 @@ export class IncomingBody implements ByteStream {
     return this.#finished.promise;
   }
 
-  /** The sender can come again with it. */
+  /** The sender can come again with it, and would be waited for. */
   get resumable(): boolean {
-    return this.message.body?.resumable === true;
+    return this.message.body?.resumable === true && this.#host.resumeMs > 0;
   }
 
   /** Every byte was taken. */

@@ -221,6 +221,29 @@ describe('a body whose connection is lost', () => {
   });
 });
 
+describe('a body that ends with its connection, as resumeMs is 0', () => {
+  it('ends for its handler with what has happened, and not with a wait of 0 ms', async () => {
+    const lab = makeEndpointLab({ bodies: { resumeMs: 0, windowBytes: 4096 } });
+    const a = await lab.endpoint('a');
+    const b = await lab.endpoint('b', { dial: 'a' });
+    const ended: string[] = [];
+    a.handle({
+      handle: async (_, { body, signal }) => {
+        await (body as ByteStream).finished.catch((error: NetworkError) => ended.push(error.message));
+        assert.ok(signal.aborted);
+      },
+    });
+    const asked = b.request({ type: 'store', to: 'a', body: bytesOf(50_000) });
+    asked.catch(() => {});
+    await lab.clock.advance(100);
+    a.disconnect('b', new NetworkError('CLOSED', 'cut by the test'));
+    await assert.rejects(lab.settle(asked), { code: 'CLOSED' });
+    await lab.clock.advance(100);
+    assert.deepEqual(ended, ["b was lost while it waited for 'store'"]);
+    await lab.stopAll();
+  });
+});
+
 describe('a body that stands still, with ReliableNetwork', () => {
   let lab: EndpointLab;
   let network: ReliableNetwork;

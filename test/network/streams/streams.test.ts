@@ -313,6 +313,16 @@ describe('a body', () => {
     assert.ok(isCancelled);
   });
 
+  it('whose read is async, or gives no bytes to iterate, is refused by its name', async () => {
+    a.handle({ handle: (_, { body }) => collect(body) });
+    const read = async (): Promise<Uint8Array> => bytesOf(3);
+    const body = { read } as unknown as Body;
+    const message = /^body\.read: it has returned a promise, and not an AsyncIterable/;
+    await assert.rejects(lab.settle(b.emit({ type: 'store', to: 'a', body })), { code: 'INVALID_OPTION', message });
+    const list = { read: () => [bytesOf(3)] } as unknown as Body;
+    await assert.rejects(lab.settle(b.emit({ type: 'store', to: 'a', body: list })), { message: /^body\.read: / });
+  });
+
   it('that another message is reading is not closed by one that may not read it', async () => {
     a.handle({ handle: (_, { body }) => collect(body).then(sha256) });
     const bytes = bytesOf(2_000_000);

@@ -27,7 +27,7 @@ export const CONNECTION: Readonly<Record<ConnectionCode, Explanation>> = {
     next: ['netmgr nodes ls', 'try again in a few seconds, or let the leader pick a node: leave --to out'],
   },
   NO_ADDRESS: {
-    example: 'no address is known for b: a has no entry for it',
+    example: 'no address is known for b: a has no entry for it, or one that is no address',
     causes: ['the address book of a TcpNetwork or HttpNetwork has no such node (library)', 'the name is mistyped'],
     next: ["add it: the network's option `addresses`, or its `addresses.set(node, address)`"],
   },
