@@ -1,3 +1,4 @@
+import { AbortWatch } from '../../base/abort-watch.js';
 import type { Clock } from '../../base/clock.js';
 import { type ErrorCode, isNetworkError, NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
@@ -65,6 +66,7 @@ export class NetworkClient implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #stopped = new AbortController();
+  readonly #watch = new AbortWatch<AbortController>((wait, signal) => wait.abort(signal.reason));
   #leader: NodeId | undefined;
   /** Where the last request has found nobody: it is not the first to be asked again. */
   #shunned: NodeId | undefined;
@@ -146,7 +148,14 @@ export class NetworkClient implements AsyncDisposable {
   async #request(draft: Omit<RequestDraft, 'to'>, limits: RequestLimits): Promise<NetworkMessage> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = limits;
     const stopped = this.#stopped.signal;
-    const trail = new Trail({ clock: this.#clock, random: this.#random, timeoutMs, signal, stopped });
+    const trail = new Trail({
+      clock: this.#clock,
+      random: this.#random,
+      timeoutMs,
+      signal,
+      stopped,
+      watch: this.#watch,
+    });
     let target = this.#leader ?? this.#anyServer();
     let why = new NetworkError('UNREACHABLE', 'there is no server');
     for (let hop = 0; hop < this.#maxHops; hop += 1) {

@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../../base/abort-watch.js';
 import { type Clock, sleep } from '../../base/clock.js';
 import { NetworkError, toNetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/names.js';
@@ -10,6 +11,8 @@ export interface TrailParts {
   readonly signal: AbortSignal | undefined;
   /** Fires when the client is stopped. */
   readonly stopped: AbortSignal;
+  /** Shared by all trails of a client: both signals may outlive any number of them. */
+  readonly watch: AbortWatch<AbortController>;
 }
 
 const FIRST_PAUSE_MS = 50;
@@ -57,26 +60,34 @@ export class Trail {
    * @throws NetworkError `overdue` when it is over, CANCELLED, STOPPED
    */
   async until<T>(promise: Promise<T>, overdue: NetworkError): Promise<T> {
-    const settled = new AbortController();
+    const wait = new AbortController();
     try {
-      const over = this.#wait(this.leftMs, settled.signal).then(() => {
+      const over = this.#wait(this.leftMs, wait).then(() => {
         throw overdue;
       });
       return await Promise.race([promise, over]);
     } finally {
-      settled.abort();
+      wait.abort();
     }
   }
 
-  async #wait(ms: number, settled?: AbortSignal): Promise<void> {
-    const { clock, signal, stopped } = this.#parts;
-    const signals = [stopped, signal, settled].filter((one) => one !== undefined);
+  /** @param wait ends it when it aborts */
+  async #wait(ms: number, wait: AbortController = new AbortController()): Promise<void> {
+    const { clock, signal, stopped, watch } = this.#parts;
+    // Not AbortSignal.any: a signal that lives long remembers for a while each one that was made of it.
+    const signals = [stopped, signal].filter((one) => one !== undefined);
     try {
-      await sleep(clock, ms, AbortSignal.any(signals));
+      for (const one of signals) {
+        one.throwIfAborted();
+        watch.add(one, wait);
+      }
+      await sleep(clock, ms, wait.signal);
     } catch (reason) {
       if (stopped.aborted) throw new NetworkError('STOPPED', 'this client was stopped');
       if (signal?.aborted) throw new NetworkError('CANCELLED', 'the caller gave up', { cause: signal.reason });
       throw toNetworkError(reason);
+    } finally {
+      for (const one of signals) watch.remove(one, wait);
     }
   }
 }
