@@ -129,7 +129,7 @@ export class Passage implements Attendant {
     this.#toAsker(message.type, payloadOf(message));
   }
 
-  /** The asker has sent its request once more: the target says how far it is. */
+  /** The asker has sent its request once more, or tries anew with its id: the target says how far it is. */
   repeat({ ttl, body }: NetworkMessage): void {
     const pending = this.#pending;
     this.#lostAsker = false;

@@ -231,7 +231,7 @@ export class Relay {
   #repeats(key: string, message: NetworkMessage, { node }: Peer): boolean {
     const carried = this.#live.get(key);
     if (!carried) return message.body !== undefined && this.#parts.manager().bodies.incoming.past.repeat(node, message);
-    if (message.body?.attempt !== undefined) carried.passage?.repeat(message);
+    carried.passage?.repeat(message);
     return true;
   }
 

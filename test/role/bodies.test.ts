@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { sleep } from '../../src/base/clock.js';
 import { NetworkError } from '../../src/base/errors.js';
 import { type Handler, handle } from '../../src/manager/handler.js';
@@ -192,6 +193,37 @@ describe('a body in a cluster', () => {
       assert.ok(from.length >= 2 && (from.at(-1) as number) > 0, `${from}`);
     }
     assert.deepEqual(runs, ['w1', 'w1']);
+  });
+
+  it('is let go on when its asker tries anew, with the same id, while the try before is still on its way', async () => {
+    await using stage = new Stage();
+    await stage.leader();
+    const runs: string[] = [];
+    await stage.collaborator('w1', [store(runs)]);
+    const puppet = await Puppet.join(stage, 'puppet');
+    const say = async (draft: Parameters<Puppet['say']>[0]) => {
+      puppet.say(draft);
+      await stage.clock.advance(20);
+    };
+    const bytes = bytesOf(1000);
+    const chunk = (from: number, to: number) => {
+      const data = bytes.subarray(from, to);
+      const payload = { offset: from, crc: crc32(data), data };
+      return say({ kind: 'control', type: 'body-chunk', re: 'r-1', payload });
+    };
+    const body = { size: 1000, resumable: true };
+    const announce = () => say({ id: 'r-1', kind: 'request', type: 'store', to: 'w1', ttl: 5000, body });
+    await announce();
+    await chunk(0, 300);
+    puppet.received.length = 0;
+    await announce();
+    const credits = puppet.received.filter(({ type }) => type === 'body-credit').map(payloadOf);
+    assert.deepEqual(credits, [{ offset: 300, window: WINDOW }]);
+    await chunk(300, 1000);
+    await say({ kind: 'control', type: 'body-end', re: 'r-1', payload: { size: 1000, sha256: sha256(bytes) } });
+    const answer = puppet.received.find(({ kind }) => kind === 'response') as NetworkMessage;
+    assert.equal((payloadOf(answer) as { sha256: string }).sha256, sha256(bytes));
+    assert.deepEqual(runs, ['w1']);
   });
 
   it('is refused beyond so many of one asker', async () => {
