@@ -396,7 +396,11 @@ describe('what a source may get wrong', () => {
       },
       /^IO: the body cannot be read: no such file/,
     ],
-    ['it gives no iterable', { read: () => undefined }, /^IO: the body cannot be read: /],
+    [
+      'it gives no iterable',
+      { read: () => undefined },
+      /^INVALID_OPTION: body.read: it has returned undefined, and not an AsyncIterable/,
+    ],
     [
       'it gives a text',
       (async function* () {
