@@ -22,7 +22,7 @@ const FULL = {
   request: { rounds: 3, passes: 1, compileMs: 4000, warmUpMs: 500, measureMs: 1000 },
   transports: { rounds: 3, passes: 2, compileMs: 3000, warmUpMs: 100, measureMs: 300 },
   codecs: { rounds: 2, passes: 1, compileMs: 1000, warmUpMs: 100, measureMs: 200 },
-  streams: { rounds: 3, mib: 256, warmUpMib: 64 },
+  streams: { rounds: 3, mib: 256, warmUpMib: 128 },
   startUp: { runs: 21 },
   idle: { connections: 5000, rounds: 3, watchMs: 20_000 },
 };

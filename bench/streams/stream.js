@@ -18,9 +18,9 @@ const ours = (options) => async () => (await import('./netmgr.js')).stream(/** @
 /** @type {Record<string, () => Promise<Stream>>} */
 const STREAMS = {
   'tcp msgpack': ours({ network: 'tcp', codec: 'msgpack' }),
+  net: () => import('./net.js'),
   'websocket msgpack': ours({ network: 'websocket', codec: 'msgpack' }),
   websocket: ours({ network: 'websocket', codec: 'json' }),
-  net: () => import('./net.js'),
 };
 
 /** In the order in which each round measures them. */

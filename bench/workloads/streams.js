@@ -1,6 +1,6 @@
 /** Many bytes in one stream between two processes, hashed at both ends. */
 import { show } from '../format.js';
-import { median } from '../measure.js';
+import { median, medianRatio } from '../measure.js';
 import { Pair } from '../pair.js';
 import { NAMES } from '../streams/stream.js';
 import { rowOf, target } from '../target.js';
@@ -58,7 +58,9 @@ async function measure({ asking, answering }, warmUpMib, mib) {
 
 /** @param {Map<string, Taken[]>} taken @param {number} mib */
 function rowsOf(taken, mib) {
-  const rows = Array.from(taken, ([stream, measures]) => {
+  /** @param {string} stream */
+  const ratesOf = (stream) => (taken.get(stream) ?? []).map((measure) => measure.mibPerSecond);
+  return Array.from(taken, ([stream, measures]) => {
     /** @param {keyof Taken} key */
     const middle = (key) => median(measures.map((measure) => measure[key]));
     return {
@@ -72,14 +74,13 @@ function rowsOf(taken, mib) {
       receiveCpuUs: middle('receiveCpuUs'),
       sendPeakMib: middle('sendPeakMib'),
       receivePeakMib: middle('receivePeakMib'),
+      netRatio: medianRatio(ratesOf(stream), ratesOf('net')),
     };
   });
-  const floor = rows.find(({ peer }) => peer === 'net')?.mibPerSecond ?? Number.NaN;
-  return rows.map((row) => ({ ...row, netRatio: row.mibPerSecond / floor }));
 }
 
 export const note =
-  'CPU is for each MiB. × is this stream divided by bare net, the ratio of the medians of their MiB/s.';
+  'CPU is for each MiB. × is this stream divided by bare net, the median of the ratios of each round.';
 
 /** @type {import('../report.js').Workload['columns']} */
 export const columns = {

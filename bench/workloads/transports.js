@@ -1,5 +1,6 @@
 /** The networks side by side with each other and with what else asks and answers between two processes. */
 import { show } from '../format.js';
+import { medianRatio } from '../measure.js';
 import { measureRounds, middles } from '../rounds.js';
 import { rowOf, target } from '../target.js';
 import { NAMES } from '../transports/transport.js';
@@ -32,41 +33,6 @@ export async function run({ wants, progress, effort }) {
   return rowsOf(await measureRounds({ ...contest, effort: effort.transports, progress }));
 }
 
-/** @param {import('../rounds.js').Measures} measures */
-function rowsOf(measures) {
-  return [...measures].flatMap(([name, byTransport]) => {
-    const rows = [...byTransport].map(([transport, taken]) => ({
-      workload: 'transports',
-      case: name,
-      peer: transport,
-      measures: taken.length,
-      ...middles(taken),
-    }));
-    /** @param {string} other */
-    const rateOf = (other) => rows.find(({ peer }) => peer === other)?.requestsPerSecond ?? Number.NaN;
-    return rows.map((row) => ({
-      ...row,
-      grpcRatio: row.requestsPerSecond / rateOf('grpc-js'),
-      nodeHttpRatio: row.requestsPerSecond / rateOf('node:http'),
-    }));
-  });
-}
-
-export const note = '× is this transport divided by the one named, the ratio of the medians of their req/s.';
-
-/** @type {import('../report.js').Workload['columns']} */
-export const columns = {
-  case: (row) => row.case,
-  transport: (row) => row.peer,
-  'req/s': (row) => show(row.requestsPerSecond),
-  'p50 µs': (row) => show(row.p50Us),
-  'p99 µs': (row) => show(row.p99Us),
-  'asking CPU µs': (row) => show(row.askCpuUs),
-  'answering CPU µs': (row) => show(row.answerCpuUs),
-  '× node:http': (row) => show(row.nodeHttpRatio),
-  '× grpc-js': (row) => show(row.grpcRatio),
-};
-
 /** Ours, what it is compared with, and how many times as many requests per second it has to answer. */
 const TARGETS = /** @type {const} */ ([
   ['tcp', 'websocket', 1],
@@ -78,12 +44,45 @@ const TARGETS = /** @type {const} */ ([
   ['tcp reliable', 'tcp', 0.9],
 ]);
 
-/** @type {import('../report.js').Workload['targets']} */
-export function targets(rows) {
-  return cases.flatMap((name) =>
-    TARGETS.flatMap(([ours, other, bound]) => {
-      const ratio = rowOf(rows, name, ours)?.requestsPerSecond / rowOf(rows, name, other)?.requestsPerSecond;
-      return target(`${name}: req/s, ${ours} : ${other}`, ratio, '>=', bound);
-    }),
-  );
+/** With what others are compared. */
+const MEASURES = [...new Set(TARGETS.map(([, other]) => other))];
+
+/** @param {import('../rounds.js').Measures} measures */
+function rowsOf(measures) {
+  return [...measures].flatMap(([name, byTransport]) => {
+    /** @param {string} transport */
+    const ratesOf = (transport) => (byTransport.get(transport) ?? []).map((taken) => taken.requestsPerSecond);
+    return [...byTransport].map(([transport, taken]) => ({
+      workload: 'transports',
+      case: name,
+      peer: transport,
+      measures: taken.length,
+      ...middles(taken),
+      /** Of the requests per second. */
+      ratios: Object.fromEntries(MEASURES.map((other) => [other, medianRatio(ratesOf(transport), ratesOf(other))])),
+    }));
+  });
 }
+
+export const note = '× is this transport divided by the one named, in req/s: the median of the ratios of each pass.';
+
+/** @type {import('../report.js').Workload['columns']} */
+export const columns = {
+  case: (row) => row.case,
+  transport: (row) => row.peer,
+  'req/s': (row) => show(row.requestsPerSecond),
+  'p50 µs': (row) => show(row.p50Us),
+  'p99 µs': (row) => show(row.p99Us),
+  'asking CPU µs': (row) => show(row.askCpuUs),
+  'answering CPU µs': (row) => show(row.answerCpuUs),
+  '× node:http': (row) => show(row.ratios['node:http']),
+  '× grpc-js': (row) => show(row.ratios['grpc-js']),
+};
+
+/** @type {import('../report.js').Workload['targets']} */
+export const targets = (rows) =>
+  cases.flatMap((name) =>
+    TARGETS.flatMap(([ours, other, bound]) =>
+      target(`${name}: req/s, ${ours} : ${other}`, rowOf(rows, name, ours)?.ratios[other], '>=', bound),
+    ),
+  );
