@@ -50,6 +50,8 @@ export class Outbound {
   #sentBytes: number;
   #acknowledgedBytes = 0;
   #progressAt: number;
+  /** When it was last looked at, and nothing was queued. */
+  #emptyAt: number;
   #congested = false;
   #takenBytes = 0;
   #takenTail: Uint8Array | undefined;
@@ -60,6 +62,7 @@ export class Outbound {
     this.#traffic = options.traffic;
     this.#sentBytes = options.sentBytes;
     this.#progressAt = options.now;
+    this.#emptyAt = options.now;
     this.#windowBytes = Math.min(options.limits.windowBytes, options.peerWindowBytes);
     this.#maxFrameBytes = options.peerMaxFrameBytes;
   }
@@ -161,6 +164,12 @@ export class Outbound {
   stalledMs(now: number): number {
     if (this.unacknowledgedBytes === 0 && this.empty) this.#progressAt = now;
     return now - this.#progressAt;
+  }
+
+  /** For how long something has been queued, as far as anybody has looked; 0 if nothing is. */
+  queuedMs(now: number): number {
+    if (this.empty) this.#emptyAt = now;
+    return now - this.#emptyAt;
   }
 
   /** Tells once when congestion begins and once when it is over. */

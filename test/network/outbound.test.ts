@@ -196,6 +196,21 @@ test('what is queued and cannot be handed on is a stall as well', () => {
   assert.equal(outbound.stalledMs(20_000), 0);
 });
 
+test('what waits has waited since the queue was last seen empty, however long the peer has owed something', () => {
+  const outbound = make({ windowBytes: 100 });
+  outbound.direct([message(100)], 1_000);
+  assert.equal(outbound.queuedMs(3_500), 0);
+  outbound.push('normal', message(100));
+  assert.deepEqual([outbound.queuedMs(4_000), outbound.stalledMs(4_000)], [500, 3_000]);
+  outbound.push('normal', message(100));
+  assert.equal(outbound.queuedMs(5_500), 2_000, 'more of it has not waited for longer');
+  outbound.acknowledge(100, 6_000);
+  outbound.pull(6_000);
+  outbound.acknowledge(200, 6_500);
+  outbound.pull(6_500);
+  assert.equal(outbound.queuedMs(7_000), 0);
+});
+
 test('lent bytes leave by themselves, and are not copied', () => {
   const counted = traffic();
   const outbound = make({}, { codec: msgpackCodec, traffic: counted });

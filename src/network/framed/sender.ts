@@ -176,8 +176,11 @@ export class Sender implements Settling {
     if (this.#acknowledgements.overdue(time, limits.ackDelayMs)) this.#acknowledge();
     const outbound = this.#outbound;
     if (outbound === undefined) return 0;
-    const maxMs = pressed && !outbound.empty ? limits.pressedStallMs : limits.stallMs;
-    return outbound.stalledMs(time) < maxMs ? 0 : outbound.unacknowledgedBytes || outbound.queuedBytes;
+    const stalledMs = outbound.stalledMs(time);
+    // A peer that is well may owe a few bytes for longer: under pressure it counts how long others have waited behind them.
+    const heldMs = Math.min(stalledMs, outbound.queuedMs(time));
+    const isSlow = stalledMs >= limits.stallMs || (pressed && heldMs >= limits.pressedStallMs);
+    return isSlow ? outbound.unacknowledgedBytes || outbound.queuedBytes : 0;
   }
 
   /** Writes what can be written, past the end-of-turn flush if need be. */
