@@ -1,6 +1,6 @@
 // Runs the compiled tests with the Node that runs this file: node test/run.js [options] [part of a path ...]
 //   --long        the long ones (*.long.js), one file at a time, instead of the quick ones (*.test.js)
-//   --minutes N   end a run that hangs after this long (default 15, with --long 80), and name the files that ran then
+//   --minutes N   end a run that hangs after this long (default 30, with --long 80), and name the files that ran then
 //   --times       say at the end which files took longest, for LONGEST below
 import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
@@ -44,7 +44,7 @@ const { values, positionals } = parseArgs({
   options: { long: { type: 'boolean', default: false }, minutes: { type: 'string' }, times: { type: 'boolean' } },
 });
 const suffix = values.long ? '.long.js' : '.test.js';
-const minutes = Number(values.minutes ?? (values.long ? 80 : 15));
+const minutes = Number(values.minutes ?? (values.long ? 80 : 30));
 
 // A compiled test outlives its source: those without one are left out.
 const files = readdirSync(path.join(ROOT, 'dist/test'), { recursive: true, encoding: 'utf8' })
