@@ -11,7 +11,7 @@ export class Outcasts {
   add(node: NodeId, now: number): void {
     this.#until.delete(node);
     this.#until.set(node, now + OUT_MS);
-    for (const [oldest] of this.#until) if (this.#until.size > MAX_OUTCASTS) this.#until.delete(oldest);
+    if (this.#until.size > MAX_OUTCASTS) this.#until.delete(this.#until.keys().next().value as NodeId);
   }
 
   /** @throws NetworkError OVERLOADED while the node may not come in again */

@@ -100,11 +100,10 @@ function rereadable(body: ReadableBody): BodySource {
 /** @throws NetworkError INVALID_OPTION if it is none */
 function iterable(bytes: unknown): MaybeReadable {
   if (typeof bytes === 'object' && bytes !== null && Symbol.asyncIterator in bytes) return bytes as MaybeReadable;
-  if (isPromise(bytes)) bytes.then(undefined, () => {});
-  const hint = isPromise(bytes)
-    ? 'it must not be async itself: make it an async generator, or return a Readable'
-    : undefined;
-  const given = isPromise(bytes) ? 'a promise' : shownValue(bytes);
+  const isAsync = isPromise(bytes);
+  if (isAsync) bytes.then(undefined, () => {});
+  const hint = isAsync ? 'it must not be async itself: make it an async generator, or return a Readable' : undefined;
+  const given = isAsync ? 'a promise' : shownValue(bytes);
   throw new NetworkError('INVALID_OPTION', `body.read: it has returned ${given}, and not an AsyncIterable of bytes`, {
     hint,
   });
