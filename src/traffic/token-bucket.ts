@@ -3,6 +3,8 @@ export interface TokenRate {
   readonly burst: number;
   /** What comes back, each second. */
   readonly perSecond: number;
+  /** How far it may be overdrawn; what is spent beyond is for nothing. @default without bound */
+  readonly maxDebt?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export class TokenBucket {
 
   spend(amount: number, now: number): void {
     this.#fill(now);
-    this.#level -= amount;
+    this.#level = Math.max(this.#level - amount, -(this.#rate.maxDebt ?? Number.POSITIVE_INFINITY));
   }
 
   /** Until something may be spent again; 0: now. */

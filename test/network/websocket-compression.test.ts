@@ -123,7 +123,7 @@ for (const codec of DEFLATE_CODECS) {
 
 test('bombs are answered by name, end the connection of whoever goes on, and do not touch others', async () => {
   await using nodes = new Nodes();
-  const leader = await nodes.leader();
+  const leader = await nodes.leader({ limits: { refusedBurstBytes: 16 * KIBIBYTE * KIBIBYTE } });
   const honest = await nodes.member('honest', leader, { compression: true });
   const evil = await nodes.stranger('evil', leader.port, { subprotocol: 'netmgr.v1.json+deflate' });
   const deflate = bomb(DEFLATE_CODECS[0], 500).toString('base64');

@@ -193,8 +193,8 @@ export class Connection implements LinkOwner {
     this.#finish(error);
   }
 
-  received(frame: Buffer): void {
-    if (!this.#ended) this.#receiver.received(frame);
+  received(frame: Buffer): boolean {
+    return this.#ended || this.#receiver.received(frame);
   }
 
   unreadable(bytes: number, error: NetworkError): void {

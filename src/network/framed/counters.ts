@@ -32,6 +32,8 @@ export type FramedCounters = {
   framingErrors: number;
   /** Times that a peer was not read for a while, for what it had sent compressed inflated to too much. */
   inflationPauses: number;
+  /** Times that a peer was not read for a while, for too much of what it had sent was invalid. */
+  refusedPauses: number;
   /** Messages refused because the peer's queue was full. */
   backpressure: number;
   /** Messages refused because they were larger than the peer's frame limit. */
@@ -65,6 +67,7 @@ export const newFramedCounters = (): FramedCounters => ({
   faultyClosed: 0,
   framingErrors: 0,
   inflationPauses: 0,
+  refusedPauses: 0,
   backpressure: 0,
   tooLarge: 0,
   congested: 0,

@@ -32,7 +32,8 @@ export interface FrameLink {
 /** Whom the events of a link are for. */
 export interface LinkOwner {
   readonly ended: boolean;
-  received(frame: Buffer): void;
+  /** @returns whether nothing of the frame is kept, so that its memory can be used again */
+  received(frame: Buffer): boolean;
   /** A whole frame of so many bytes that cannot be one of the codec that was agreed. */
   unreadable(bytes: number, error: NetworkError): void;
   /** What arrives can no longer be told apart into frames: the link ends by itself. */

@@ -3,9 +3,10 @@ import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../message/codec.js
 import { DEFAULT_INFLATION_LIMITS, type InflationLimits } from '../inflation-budget.js';
 import { DEFAULT_OUTBOUND_LIMITS, type OutboundLimits } from '../outbound.js';
 import { connectionsByOpenFiles } from './open-files.js';
+import { DEFAULT_REFUSED_LIMITS, type RefusedLimits } from './read-throttle.js';
 
 /** The bounds of every transport that carries frames over sockets; each has a row in docs/limits.md. */
-export interface FramedLimits extends DecodeLimits, OutboundLimits, InflationLimits {
+export interface FramedLimits extends DecodeLimits, OutboundLimits, InflationLimits, RefusedLimits {
   /** From accept to authenticated, everything included. @default 5000 */
   readonly handshakeTimeoutMs: number;
   /** Sockets that have not authenticated. @default 512 */
@@ -43,6 +44,7 @@ export const DEFAULT_FRAMED_LIMITS: Omit<FramedLimits, 'maxConnections'> = {
   ...DEFAULT_DECODE_LIMITS,
   ...DEFAULT_OUTBOUND_LIMITS,
   ...DEFAULT_INFLATION_LIMITS,
+  ...DEFAULT_REFUSED_LIMITS,
   handshakeTimeoutMs: 5_000,
   maxUnauthenticated: 512,
   maxUnauthenticatedPerAddress: 16,

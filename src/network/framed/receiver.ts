@@ -10,8 +10,8 @@ import type { FramedCounters } from './counters.js';
 import { Faults } from './faults.js';
 import type { FrameLink } from './frame-link.js';
 import type { Greeter } from './greeter.js';
-import { InflationThrottle } from './inflation-throttle.js';
 import type { FramedLimits } from './limits.js';
+import { ReadThrottle } from './read-throttle.js';
 import type { Sender } from './sender.js';
 import { unshared } from './unshared.js';
 
@@ -62,7 +62,7 @@ export class Receiver {
   #peer: Peer | undefined;
   /** Made when there is one. */
   #faults: Faults | undefined;
-  #throttle: InflationThrottle | undefined;
+  #throttle: ReadThrottle | undefined;
   #left = false;
   #farewell: NetworkError | undefined;
   /** What errors are about that concern no other message: the hello with which the connection began. */
@@ -99,8 +99,13 @@ export class Receiver {
     this.#traffic = traffic;
   }
 
-  received(data: Buffer): void {
-    if (!this.#throttle?.hold(data)) this.#read(data);
+  /** @returns whether nothing of it is kept */
+  received(data: Buffer): boolean {
+    if (this.#throttle?.hold(data)) return false;
+    // Of bytes there are views afterwards; texts are copies.
+    const { binary } = this.#codec;
+    this.#read(data);
+    return !binary;
   }
 
   /** @returns whether some of what has been received is still to be read; then it calls back when that is done */
@@ -121,12 +126,14 @@ export class Receiver {
     } catch (error) {
       this.#sender.count(data.length);
       // It may have been inflated up to the limit before it was given up.
-      if (this.#codec.plain !== this.#codec) this.#inflated(data.length, this.#host.limits.maxFrameBytes);
+      if (this.#codec.plain !== this.#codec) this.#spend().inflated(data.length, this.#host.limits.maxFrameBytes);
+      this.#spend().refused(data.length);
       this.#fault(toNetworkError(error, 'DESERIALIZATION'));
       return;
     }
     const { messages, invalid, inflatedBytes } = frame;
-    if (inflatedBytes > 0) this.#inflated(data.length, inflatedBytes);
+    if (inflatedBytes > 0) this.#spend().inflated(data.length, inflatedBytes);
+    if (invalid.length > 0) this.#spend().refused(data.length);
     // Counted by neither side, or two idle peers would acknowledge each other's heartbeats for ever.
     if (invalid.length === 0 && messages.every(isUncounted)) this.#sender.answers();
     else this.#sender.count(data.length);
@@ -140,6 +147,7 @@ export class Receiver {
   unreadable(bytes: number, error: NetworkError): void {
     this.#traffic.bytesIn += bytes;
     this.#sender.count(bytes);
+    this.#spend().refused(bytes);
     this.#fault(error);
   }
 
@@ -148,11 +156,13 @@ export class Receiver {
     return this.#host.stamp.make({ kind: 'error', type, to: this.#peer?.node, re, payload: error.toWire() });
   }
 
-  #inflated(frameBytes: number, bytes: number): void {
-    const { clock, limits, counters } = this.#host;
-    const read = (frame: Buffer): void => this.#read(frame);
-    this.#throttle ??= new InflationThrottle({ clock, limits, counters, link: this.#link, read });
-    this.#throttle.spend(frameBytes, bytes);
+  #spend(): ReadThrottle {
+    if (this.#throttle === undefined) {
+      const { clock, limits, counters } = this.#host;
+      const read = (frame: Buffer): void => this.#read(frame);
+      this.#throttle = new ReadThrottle({ clock, limits, counters, link: this.#link, read });
+    }
+    return this.#throttle;
   }
 
   #take(message: NetworkMessage): void {

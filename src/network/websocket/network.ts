@@ -14,6 +14,7 @@ import { newCounters, type WebSocketCounters } from './counters.js';
 import { Dialer } from './dial.js';
 import { Entrance } from './entrance.js';
 import { type ResolvedDial, resolveOptions, type WebSocketNetworkOptions } from './options.js';
+import { SpareBuffer } from './spare-buffer.js';
 import { Star } from './star.js';
 import { WebSocketDial } from './web-socket-dial.js';
 import type { LinkBounds } from './web-socket-link.js';
@@ -43,7 +44,7 @@ export class WebSocketNetwork implements Network {
       topology: (its) => new Star(its, self, (connection) => dialer?.lost(connection)),
     });
     const greetings = new Greetings(wiring, limits);
-    const bounds = { limits, counters, links: hub.links };
+    const bounds = { limits, counters, links: hub.links, spare: new SpareBuffer() };
     const reception = new Reception({ wiring, hub, greetings });
     const entrance = new Entrance({ wiring, hub, bounds, reception, relay });
     dialer = dial && dialerOf({ wiring, hub, bounds, greetings, dial });

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { applyMask, MASK_BYTES } from './mask.js';
+import { PartialFrame } from './partial-frame.js';
+import type { SpareBuffer } from './spare-buffer.js';
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
@@ -9,8 +11,12 @@ const OPCODE = 0x0f;
 const CONTROL = 0x08;
 const MASKED = 0x80;
 const LENGTH = 0x7f;
+/** The length is in the next two bytes; one more: in the next eight. */
+const LENGTH_16 = 126;
 const MAX_HEAD = 14;
 const BEYOND_ASCII = 0x80;
+/** Of one frame, kept as they came: with more of them it is for `ws`, which has a bound too. */
+const MAX_PIECES = 1024;
 /** Texts of up to so many bytes are looked through here. */
 const MAX_LOOKED_AT = 512;
 
@@ -22,10 +28,16 @@ export interface FrameRules {
   readonly maxBytes: number;
 }
 
+export interface PlainFramesSink {
+  /** @returns whether nothing of the payload is kept */
+  received(payload: Buffer, binary: boolean): boolean;
+}
+
 export interface PlainFramesParts {
   readonly rules: FrameRules;
   /** For whom the plain frames are. */
-  readonly sink: { received(payload: Buffer, binary: boolean): void };
+  readonly sink: PlainFramesSink;
+  readonly spare: SpareBuffer;
   /** The reader of `ws`. */
   readonly ws: WsReader;
 }
@@ -39,17 +51,21 @@ export interface WsReader {
 }
 
 /**
- * Takes plain frames out of what a WebSocket's connection brings: whole messages of text or bytes that lie in one
- * chunk. Everything else (fragments, control frames, frames in pieces, whatever
- * breaks a rule of RFC 6455) goes to `ws`, in order, so that the protocol is its business alone. Its way of reading a
- * frame is general and takes longer than all that we do with the message.
+ * Takes plain frames out of what a WebSocket's connection brings: whole messages of text or bytes. Everything else
+ * (fragments, control frames, heads in pieces, whatever breaks a rule of RFC 6455) goes to `ws`, in order, so that the
+ * protocol is its business alone. Its way of reading a frame is general and takes longer than all that we do with the
+ * message.
  */
 export class PlainFrames {
+  /** Changes when the greeting is over. */
+  maxBytes: number;
   readonly #masked: boolean;
-  readonly #maxBytes: number;
-  readonly #sink: PlainFramesParts['sink'];
+  readonly #sink: PlainFramesSink;
+  readonly #spare: SpareBuffer;
   readonly #ws: WsReader;
   readonly #write: WsReader['write'];
+  /** A frame of ours that is not whole yet. */
+  #partial: PartialFrame | undefined;
   /** Bytes that are still to come of a frame that `ws` reads. */
   #missing = 0;
   /** The head of such a frame, if it came in pieces. */
@@ -59,10 +75,11 @@ export class PlainFrames {
   /** `ws` has refused something: nothing more is read. */
   #broken = false;
 
-  constructor({ rules, sink, ws }: PlainFramesParts) {
+  constructor({ rules, sink, spare, ws }: PlainFramesParts) {
     this.#masked = rules.masked;
-    this.#maxBytes = rules.maxBytes;
+    this.maxBytes = rules.maxBytes;
     this.#sink = sink;
+    this.#spare = spare;
     this.#ws = ws;
     // Ours may take its place.
     this.#write = ws.write;
@@ -78,6 +95,10 @@ export class PlainFrames {
   write(chunk: Buffer): boolean {
     if (this.#missing > 0 || this.#head !== undefined || this.#fragmented || this.#broken) return this.#pass(chunk);
     let at = 0;
+    if (this.#partial) {
+      at = this.#goOn(this.#partial, chunk);
+      if (this.#broken) return at === chunk.length || this.#pass(chunk.subarray(at));
+    }
     while (at < chunk.length) {
       const next = this.#take(chunk, at);
       if (next === 0) return this.#pass(at === 0 ? chunk : chunk.subarray(at));
@@ -86,36 +107,60 @@ export class PlainFrames {
     return true;
   }
 
-  /** @returns where the frame ends; 0 if it is none of the plain ones */
+  /** @returns where the frame ends, at the end of the chunk if more has to come; 0 if it is none of the plain ones */
   #take(chunk: Buffer, at: number): number {
     const masked = this.#masked;
     const first = chunk[at];
     if ((first !== FINAL_TEXT && first !== FINAL_BINARY) || at + 2 > chunk.length) return 0;
     const second = chunk[at + 1] as number;
     if (second >= MASKED !== masked) return 0;
-    let begin = at + 2;
-    let bytes = second & LENGTH;
-    if (bytes === 126) {
-      if (begin + 2 > chunk.length) return 0;
-      bytes = ((chunk[begin] as number) << 8) | (chunk[begin + 1] as number);
-      begin += 2;
-    } else if (bytes === 127) {
-      // 64 KiB and more hardly ever lie in one chunk.
-      return 0;
-    }
-    if (masked) begin += MASK_BYTES;
+    const short = second & LENGTH;
+    const begin = at + 2 + lengthBytes(short) + (masked ? MASK_BYTES : 0);
+    if (begin > chunk.length) return 0;
+    const bytes = short < LENGTH_16 ? short : longLength(chunk, at + 2, short);
+    if (bytes > this.maxBytes) return 0;
     const end = begin + bytes;
-    if (end > chunk.length || bytes > this.#maxBytes) return 0;
+    const binary = first === FINAL_BINARY;
+    if (end > chunk.length) {
+      const head = { size: begin - at, bytes, binary, masked };
+      this.#partial = new PartialFrame(head, at === 0 ? chunk : chunk.subarray(at));
+      return chunk.length;
+    }
     const changes = masked && !isZero(chunk, begin - MASK_BYTES, begin);
     if (changes) applyMask(chunk, begin, bytes);
     const payload = chunk.subarray(begin, end);
-    const binary = first === FINAL_BINARY;
     if (!binary && !isText(payload)) {
       if (changes) applyMask(chunk, begin, bytes);
       return 0;
     }
     this.#sink.received(payload, binary);
     return end;
+  }
+
+  /** @returns where in the chunk the frame ends; the end of the chunk if more has to come */
+  #goOn(partial: PartialFrame, chunk: Buffer): number {
+    const end = partial.missing;
+    if (end > chunk.length) {
+      partial.add(chunk);
+      if (partial.pieces.length >= MAX_PIECES) this.#giveUp(partial);
+      return chunk.length;
+    }
+    partial.add(chunk.subarray(0, end));
+    const whole = this.#spare.take(partial.room);
+    const payload = partial.join(whole);
+    if (partial.head.binary || isText(payload)) {
+      this.#partial = undefined;
+      if (this.#sink.received(payload, partial.head.binary)) this.#spare.giveBack(whole);
+    } else {
+      this.#giveUp(partial);
+    }
+    return end;
+  }
+
+  /** Leaves it to `ws`. */
+  #giveUp({ pieces }: PartialFrame): void {
+    this.#partial = undefined;
+    for (const piece of pieces) this.#pass(piece);
   }
 
   #pass(chunk: Buffer): boolean {
@@ -150,11 +195,11 @@ export class PlainFrames {
     const first = from[at] as number;
     const second = from[at + 1] ?? 0;
     const short = second & LENGTH;
-    const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
-    const size = 2 + lengthBytes + (second >= MASKED ? MASK_BYTES : 0);
+    const more = lengthBytes(short);
+    const size = 2 + more + (second >= MASKED ? MASK_BYTES : 0);
     if (from.length - at < size) return 0;
-    let bytes = lengthBytes === 0 ? short : 0;
-    for (let i = 2; i < 2 + lengthBytes; i += 1) bytes = bytes * 256 + (from[at + i] as number);
+    let bytes = more === 0 ? short : 0;
+    for (let i = 2; i < 2 + more; i += 1) bytes = bytes * 256 + (from[at + i] as number);
     this.#missing = bytes;
     if ((first & OPCODE) < CONTROL) this.#fragmented = (first & FINAL) === 0;
     return size;
@@ -164,6 +209,15 @@ export class PlainFrames {
 /** One function for all readers: a closure for each would cost as much as what it closes over. */
 function writeToPlainFrames(this: WsReader, chunk: Buffer): boolean {
   return (this.plainFrames as PlainFrames).write(chunk);
+}
+
+/** Those that follow the two of a head that begins so. */
+const lengthBytes = (short: number): number => (short < LENGTH_16 ? 0 : short === LENGTH_16 ? 2 : 8);
+
+/** What follows a length that says of itself where the real one is. */
+function longLength(chunk: Buffer, at: number, short: number): number {
+  if (short === LENGTH_16) return chunk.readUInt16BE(at);
+  return chunk.readUInt32BE(at) === 0 ? chunk.readUInt32BE(at + 4) : Number.POSITIVE_INFINITY;
 }
 
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {

@@ -9,6 +9,7 @@ import type { WebSocketCounters } from './counters.js';
 import { writeFrame } from './frame-writer.js';
 import type { WebSocketLimits } from './options.js';
 import { PlainFrames, type WsReader } from './plain-frames.js';
+import type { SpareBuffer } from './spare-buffer.js';
 import { codecOf, subprotocolOf } from './subprotocols.js';
 
 const NORMAL_CLOSURE = 1000;
@@ -18,6 +19,7 @@ export interface LinkBounds {
   readonly limits: WebSocketLimits;
   readonly counters: WebSocketCounters;
   readonly links: OpenLinks;
+  readonly spare: SpareBuffer;
 }
 
 /** The stream below an open WebSocket, and how frames are written to it. */
@@ -77,10 +79,11 @@ export class WebSocketLink extends WebSocket implements FrameLink {
     return true;
   }
 
-  received(frame: Buffer, binary: boolean): void {
+  received(frame: Buffer, binary: boolean): boolean {
     const { owner, codec } = this;
-    if (binary === codec?.binary) owner?.received(frame);
-    else owner?.unreadable(frame.length, misfit(codec, binary));
+    if (owner && binary === codec?.binary) return owner.received(frame);
+    owner?.unreadable(frame.length, misfit(codec, binary));
+    return true;
   }
 
   get isOpen(): boolean {
@@ -125,15 +128,18 @@ export class WebSocketLink extends WebSocket implements FrameLink {
   /** Where it cannot be told, the bound of what may come before the greeting is over has to do. */
   #take(maxBytes: number): void {
     const ws = this.#reader;
-    if (ws && '_maxPayload' in ws) ws._maxPayload = maxBytes;
+    if (!ws) return;
+    if ('_maxPayload' in ws) ws._maxPayload = maxBytes;
+    if (ws.plainFrames) ws.plainFrames.maxBytes = maxBytes;
   }
 
   #readPlainFrames(): void {
     const ws = this.#reader;
     // Where it is not there, ws reads every frame itself.
     if (!ws || !this.bounds) return;
-    const rules = { masked: this.mask === undefined, maxBytes: this.bounds.limits.maxFrameBytes };
-    new PlainFrames({ rules, sink: this, ws }).stepBefore();
+    const { limits, spare } = this.bounds;
+    const maxBytes = '_maxPayload' in ws ? ws._maxPayload : limits.maxFrameBytes;
+    new PlainFrames({ rules: { masked: this.mask === undefined, maxBytes }, sink: this, spare, ws }).stepBefore();
   }
 }
 

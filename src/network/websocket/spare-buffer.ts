@@ -1,0 +1,24 @@
+/** Larger ones are not kept. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+const MIN_BYTES = 64 * 1024;
+
+/**
+ * The memory in which frames that came in pieces are put together, one after the other. Memory of their own for each
+ * would have to be collected: 20 MB of frames a second mean a few milliseconds of garbage collection, three times a
+ * second, for everybody who waits.
+ */
+export class SpareBuffer {
+  #spare: Buffer | undefined;
+
+  /** @returns at least so many bytes, at the beginning of their ArrayBuffer; what is in them is left from before */
+  take(bytes: number): Buffer {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare !== undefined && spare.length >= bytes ? spare : Buffer.allocUnsafeSlow(Math.max(bytes, MIN_BYTES));
+  }
+
+  /** What was taken is in nobody's use any more. */
+  giveBack(buffer: Buffer): void {
+    if (buffer.length <= MAX_KEPT_BYTES) this.#spare = buffer;
+  }
+}
