@@ -1,11 +1,11 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { messageOf, NetworkError } from '../base/errors.js';
 import type { DecodedFrame, DecodeLimits, Frame, FrameReading, InvalidMessage } from './codec.js';
 import { Inflater, isDeflatable } from './deflate.js';
 import { guardDeflate, guardEnvelope, guardPayload, shownValue } from './guard.js';
 import { fromBase64, inflatedText } from './json-deflate.js';
 import { type EnvelopeCursor, envelopeCursor, readEnvelope, skipDeflate } from './json-envelope.js';
-import { JsonPayload, parsePayload } from './json-payload.js';
+import { isNestedWithin, JsonPayload, parsePayload } from './json-payload.js';
 import { skipSpace, unexpected } from './json-token.js';
 import type { NetworkMessage } from './message.js';
 import { assemble, bytesOfFrame, idOf, type ReceivedMessage } from './received.js';
@@ -17,8 +17,16 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 /** Around a text. */
 const QUOTES = 2;
+
+/** How a key of bytes ends that is written without escapes. */
+const MARK = '$b64"';
+/** Of a key with its value, at the least: `"":0,`. */
+const MIN_FIELD_BYTES = 5;
+/** Below, a scan takes less time than a few calls of Node. */
+const MIN_PARSED_BYTES = 512;
 
 /**
  * Texts cut out of a frame of up to this many bytes share its memory; of a larger one they are copies, so that one
@@ -91,12 +99,38 @@ export class JsonFrameReader implements DecodedFrame {
       this.messages.push(message);
       return cursor + 1;
     }
+    if (at === 0 && !this.#lazy && this.#parsed(message, cursor)) return this.#bytes.length;
     this.#forget();
     const start = skipSpace(this.#bytes, cursor);
     const end = scanValue(this.#scan, start);
     if (this.#bytes[end] !== CLOSE_OBJECT) return this.#anyMessage(at);
     this.#deliver(message, this.#text(start, end));
     return end + 1;
+  }
+
+  /**
+   * Reads a payload that is all the rest of the frame without a scan, which takes longer than to parse it: what is too
+   * small to have too many keys is harmless to parse before it is known how deep it is.
+   * @returns false if it has to be scanned, be it to say what is wrong
+   */
+  #parsed(message: ReceivedMessage, start: number): boolean {
+    const bytes = this.#bytes;
+    const end = bytes.length - 1;
+    const size = end - start;
+    if (size < MIN_PARSED_BYTES || size > this.#limits.maxKeys * MIN_FIELD_BYTES) return false;
+    if (bytes[end] !== CLOSE_OBJECT || !isAscii(bytes)) return false;
+    if (bytes.includes(BACKSLASH, start)) return false;
+    const text = this.#ascii(start, end);
+    if (text.includes(MARK)) return false;
+    let payload: unknown;
+    try {
+      payload = JSON.parse(text);
+    } catch {
+      return false;
+    }
+    if (!isNestedWithin(payload, this.#limits.maxDepth)) return false;
+    this.#accept(message, payload);
+    return true;
   }
 
   /** The rest of a message that may end in a compressed payload. */
@@ -167,8 +201,12 @@ export class JsonFrameReader implements DecodedFrame {
       return;
     }
     // What the scan cannot see, bytes, is read even to be handed on: the next one would hold broken ones against us.
-    if (keep) message.payload = new JsonPayload(text, marked, deflated);
-    const error = guardPayload(message.kind, message.payload);
+    this.#accept(message, keep ? new JsonPayload(text, marked, deflated) : message.payload);
+  }
+
+  #accept(message: ReceivedMessage, payload: unknown): void {
+    message.payload = payload;
+    const error = guardPayload(message.kind, payload);
     if (error) this.invalid.push({ error, id: message.id });
     else this.messages.push(message);
   }

@@ -42,6 +42,27 @@ export function parsePayload(text: string, marked: boolean): unknown {
   }
 }
 
+/** Whether a value of JSON has no more than so many containers inside one another. */
+export const isNestedWithin = (value: unknown, depth: number): boolean =>
+  typeof value !== 'object' || value === null || holdsWithin(value, depth);
+
+/** A call for each scalar would cost more than to look at it. */
+function holdsWithin(container: object, depth: number): boolean {
+  if (depth === 0) return false;
+  if (Array.isArray(container)) {
+    for (let i = 0; i < container.length; i += 1) {
+      const item: unknown = container[i];
+      if (typeof item === 'object' && item !== null && !holdsWithin(item, depth - 1)) return false;
+    }
+    return true;
+  }
+  for (const key in container) {
+    const field = (container as Record<string, unknown>)[key];
+    if (typeof field === 'object' && field !== null && !holdsWithin(field, depth - 1)) return false;
+  }
+  return true;
+}
+
 /**
  * Puts bytes in the place of `{"$b64":"…"}`, in the value itself, and takes the extra `$` off what only looked so.
  * The depth of the value is bounded by the decoder.

@@ -263,3 +263,52 @@ test('any number of names is kept apart', () => {
   const frame = jsonCodec.join(messages.map((any) => jsonCodec.encode(any)));
   assert.deepEqual(jsonCodec.decode(frame, LIMITS).messages, messages);
 });
+
+/** What becomes of a frame: its payload, or why it is refused. */
+function fateOf(frame: Buffer, lazy: boolean): unknown {
+  try {
+    const { messages, invalid } = jsonCodec.decode(frame, LIMITS, { lazy });
+    return invalid[0] ? String(invalid[0].error) : messages.map(payloadOf);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Enough of it that the whole is parsed before it is looked through. */
+const FILLER = JSON.stringify(Array.from({ length: 60 }, (_, i) => ({ i, name: `row ${i}` })));
+
+test('a payload that is parsed at once is read, or refused, as one that is scanned first', () => {
+  const piece = fc.constantFrom(...'{}[]":,01-.e ', '\\', '\\u0041', 'é', '\u0007', '"$b64"', '"$$b64":', 'null', '  ');
+  const change = fc.record({ at: fc.nat(), remove: fc.nat({ max: 2 }), insert: piece });
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 5 }), fc.array(change, { maxLength: 3 }), (value, changes) => {
+      let text = `[${FILLER},${JSON.stringify(value)}]`;
+      for (const { at, remove, insert } of changes) {
+        const place = at % (text.length + 1);
+        text = text.slice(0, place) + insert + text.slice(place + remove);
+      }
+      const frame = Buffer.from(String(jsonCodec.encode(sample({ payload: 0 })).data).replace(/0}$/, `${text}}`));
+      assert.deepEqual(fateOf(frame, false), fateOf(frame, true));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('a payload that is parsed at once may be as deep as any, and no deeper', () => {
+  const { maxDepth } = LIMITS;
+  const fillerDepth = 2;
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+  ] as const) {
+    for (const depth of [maxDepth, maxDepth + 1]) {
+      const around = depth - fillerDepth;
+      const text = open.repeat(around) + FILLER + close.repeat(around);
+      const frame = Buffer.from(String(jsonCodec.encode(sample({ payload: 0 })).data).replace(/0}$/, `${text}}`));
+      const fate = fateOf(frame, false);
+      assert.deepEqual(fate, fateOf(frame, true));
+      if (depth === maxDepth) assert.deepEqual(fate, [JSON.parse(text)]);
+      else assert.match(String(fate), new RegExp(`more than ${maxDepth}`));
+    }
+  }
+});
