@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isNetworkError } from '../../src/base/errors.js';
+import { SpareBuffer } from '../../src/network/framed/spare-buffer.js';
 import { FrameReader } from '../../src/network/tcp/frame-reader.js';
 import { assertNothingLeft } from '../leaks.js';
 import { frameOf } from './tcp-nodes.js';
@@ -79,6 +80,27 @@ test('byte by byte, and with more pieces than are kept as they came', () => {
   for (const byte of Buffer.concat(bodies.map(frameOf))) frames.push(...framesOf(reader, Buffer.of(byte)));
   assert.equal(frames.length, bodies.length);
   for (const [i, frame] of frames.entries()) assert.ok(frame.equals(bodies[i] as Buffer), `frame ${i}`);
+});
+
+test('frames are put together in memory that was used before, if nothing of the one before was kept', () => {
+  const spare = new SpareBuffer();
+  const reader = new FrameReader(MAX, spare);
+  const memory = (fill: number, length: number, kept: boolean): ArrayBufferLike => {
+    const stream = frameOf(Buffer.alloc(length, fill));
+    reader.push(stream.subarray(0, 500));
+    assert.equal(reader.next(), undefined);
+    reader.push(stream.subarray(500));
+    const frame = reader.next();
+    assert.ok(frame?.equals(Buffer.alloc(length, fill)));
+    reader.done(kept);
+    return (frame as Buffer).buffer;
+  };
+  const first = memory(1, 2000, false);
+  assert.equal(memory(2, 1000, false), first);
+  assert.equal(memory(3, 2000, true), first, 'it is not known before');
+  const kept = new Set([memory(4, 1000, true), memory(5, 1000, true), memory(6, 1000, false)]);
+  assert.equal(kept.size, 3);
+  assert.ok(!kept.has(first));
 });
 
 test('a frame of 16 MiB in small chunks is copied once', () => {

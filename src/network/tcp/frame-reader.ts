@@ -1,4 +1,5 @@
 import { NetworkError } from '../../base/errors.js';
+import type { SpareBuffer } from '../framed/spare-buffer.js';
 
 const LENGTH_BYTES = 4;
 const UNKNOWN = -1;
@@ -25,9 +26,17 @@ export class FrameReader {
   #pieces: Buffer[] = [];
   #whole: Buffer | undefined;
   #held = 0;
+  /** For frames of which nothing is kept. */
+  readonly #spare: SpareBuffer | undefined;
+  /** In which the frame was put together that `next` gave last. */
+  #joined: Buffer | undefined;
+  /** Whether something of that one was kept; then something of the next one will be. */
+  #keeps = true;
 
-  constructor(maxBytes: number) {
+  /** @param spare memory to put frames together in. @default memory of its own for each */
+  constructor(maxBytes: number, spare?: SpareBuffer) {
     this.maxBytes = maxBytes;
+    this.#spare = spare;
   }
 
   /** A frame has begun and is not whole. */
@@ -61,6 +70,13 @@ export class FrameReader {
     if (this.#held > 0) this.#hold(piece);
     this.#length = UNKNOWN;
     return this.#held > 0 ? this.#take(length) : piece;
+  }
+
+  /** The frame that `next` gave last has been read. @param kept whether something of it is still in use */
+  done(kept: boolean): void {
+    if (!kept && this.#joined) this.#spare?.giveBack(this.#joined);
+    this.#joined = undefined;
+    this.#keeps = kept;
   }
 
   /** @returns whether the length is known */
@@ -109,12 +125,14 @@ export class FrameReader {
     const whole = this.#whole ?? this.#join(length);
     this.#whole = undefined;
     this.#held = 0;
-    return whole;
+    this.#joined = whole;
+    return whole.length === length ? whole : whole.subarray(0, length);
   }
 
-  /** Gives the frame its buffer, with what there is of it. */
+  /** Gives the frame its buffer, which may be larger, with what there is of it. */
   #join(length: number): Buffer {
-    const whole = Buffer.allocUnsafeSlow(length);
+    const spare = this.#keeps ? undefined : this.#spare;
+    const whole = spare?.take(length) ?? Buffer.allocUnsafeSlow(length);
     let at = 0;
     for (const piece of this.#pieces) at += piece.copy(whole, at);
     this.#pieces = [];

@@ -7,6 +7,7 @@ import { Hub } from '../framed/hub.js';
 import type { BoundAddress } from '../framed/listen-options.js';
 import { Reception } from '../framed/reception.js';
 import { Service } from '../framed/service.js';
+import { SpareBuffer } from '../framed/spare-buffer.js';
 import type { NetworkMetrics } from '../metrics.js';
 import type { MessageSink, Network, Peer, PeerEvent, SendOutcome, StopOptions } from '../network.js';
 import { type NetworkIdentity, wiringOf } from '../wiring.js';
@@ -64,7 +65,7 @@ export class TcpNetwork implements Network {
     const topology = (hub: Hub): Mesh => new Mesh({ hub, self, counters, idleMs, ready, answers });
     const hub = new Hub({ transport: 'tcp', wiring, limits, counters, topology });
     const { maxFrameBytes, closeTimeoutMs } = limits;
-    const bounds = { clock, links: hub.links, maxFrameBytes, closeTimeoutMs };
+    const bounds = { clock, links: hub.links, spare: new SpareBuffer(), maxFrameBytes, closeTimeoutMs };
     const greetings = new Greetings(wiring, limits);
     const reception = new Reception({ wiring, hub, greetings, agree: agreementOn(codecs) });
     const entrance = new Entrance({ wiring, hub, bounds, counters, reception, tls });

@@ -4,6 +4,7 @@ import { type ErrorCode, NetworkError } from '../../base/errors.js';
 import type { Frame } from '../../message/codec.js';
 import type { FrameLink, LinkOwner } from '../framed/frame-link.js';
 import type { OpenLinks } from '../framed/open-links.js';
+import type { SpareBuffer } from '../framed/spare-buffer.js';
 import { FrameReader } from './frame-reader.js';
 import { writeFrame } from './frame-writer.js';
 
@@ -11,6 +12,7 @@ import { writeFrame } from './frame-writer.js';
 export interface LinkBounds {
   readonly clock: Clock;
   readonly links: OpenLinks;
+  readonly spare: SpareBuffer;
   readonly maxFrameBytes: number;
   /** How long a peer has to end its side once this one has. */
   readonly closeTimeoutMs: number;
@@ -35,7 +37,7 @@ export class TcpLink implements FrameLink {
   constructor(socket: Socket, bounds: LinkBounds, maxGreetingBytes: number = bounds.maxFrameBytes) {
     this.#socket = socket;
     this.#bounds = bounds;
-    this.#reader = new FrameReader(Math.min(maxGreetingBytes, bounds.maxFrameBytes));
+    this.#reader = new FrameReader(Math.min(maxGreetingBytes, bounds.maxFrameBytes), bounds.spare);
     bounds.links.add(this);
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error.code ?? error.message;
@@ -98,7 +100,7 @@ export class TcpLink implements FrameLink {
     reader.push(chunk);
     try {
       for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-        this.#owner?.received(frame);
+        reader.done(this.#owner?.received(frame) === false);
         if (!this.#open) return;
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { SpareBuffer } from '../framed/spare-buffer.js';
 import { applyMask, MASK_BYTES } from './mask.js';
 import { PartialFrame } from './partial-frame.js';
-import type { SpareBuffer } from './spare-buffer.js';
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
@@ -146,11 +146,13 @@ export class PlainFrames {
       return chunk.length;
     }
     partial.add(chunk.subarray(0, end));
-    const whole = this.#spare.take(partial.room);
+    const { room, head } = partial;
+    // Parts of bytes are kept: not of more memory than they need.
+    const whole = head.binary ? Buffer.allocUnsafeSlow(room) : this.#spare.take(room);
     const payload = partial.join(whole);
-    if (partial.head.binary || isText(payload)) {
+    if (head.binary || isText(payload)) {
       this.#partial = undefined;
-      if (this.#sink.received(payload, partial.head.binary)) this.#spare.giveBack(whole);
+      if (this.#sink.received(payload, head.binary)) this.#spare.giveBack(whole);
     } else {
       this.#giveUp(partial);
     }

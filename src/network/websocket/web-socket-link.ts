@@ -4,12 +4,12 @@ import { type ErrorCode, NetworkError } from '../../base/errors.js';
 import type { Codec, Frame } from '../../message/codec.js';
 import type { FrameLink, LinkOwner } from '../framed/frame-link.js';
 import type { OpenLinks } from '../framed/open-links.js';
+import type { SpareBuffer } from '../framed/spare-buffer.js';
 import { closeCodeOf, closedDetail } from './close-codes.js';
 import type { WebSocketCounters } from './counters.js';
 import { writeFrame } from './frame-writer.js';
 import type { WebSocketLimits } from './options.js';
 import { PlainFrames, type WsReader } from './plain-frames.js';
-import type { SpareBuffer } from './spare-buffer.js';
 import { codecOf, subprotocolOf } from './subprotocols.js';
 
 const NORMAL_CLOSURE = 1000;
