@@ -71,6 +71,7 @@ export type {
   TcpListenOptions,
   UnixListenOptions,
 } from './network/framed/listen-options.js';
+export type { RefusedLimits } from './network/framed/read-throttle.js';
 export type { HttpCounters } from './network/http/counters.js';
 export type { HttpLimits } from './network/http/limits.js';
 export { HttpNetwork } from './network/http/network.js';

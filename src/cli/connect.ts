@@ -25,9 +25,12 @@ export interface ConnectOptions {
 export async function connect(environment: Environment, target: Target, options: ConnectOptions): Promise<OperatorApi> {
   requireTrusted(environment, target);
   const { connectOperator } = await import('../compose/operator.js');
-  const how = { ...wayTo(environment, target, options.token), clock: environment.clock, random: environment.random };
+  const { clock, random } = environment;
+  // A leader that is busy is waited for as long as the caller wants to wait.
+  const dialTimeoutMs = options.timeoutMs;
+  const how = { ...wayTo(environment, target, options.token), clock, random, dialTimeoutMs };
   const deadline = new AbortController();
-  const timer = environment.clock.setTimer(options.timeoutMs, () => deadline.abort());
+  const timer = clock.setTimer(options.timeoutMs, () => deadline.abort());
   const signal = AbortSignal.any([options.signal, deadline.signal]);
   const { retryForMs = 0 } = options;
   try {

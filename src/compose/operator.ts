@@ -21,6 +21,8 @@ export interface ConnectOperatorOptions extends CommonOptions, JoinOptions {
   readonly compression?: DialOptions['compression'];
   /** @default false: one try */
   readonly retry?: DialOptions['retry'];
+  /** How long one try may take, its greeting included, in milliseconds. @default 2000, over TLS 5000 */
+  readonly dialTimeoutMs?: DialOptions['dialTimeoutMs'];
 }
 
 /**
@@ -33,8 +35,8 @@ export async function connectOperator(options: ConnectOperatorOptions): Promise<
   const { address, role = 'operator' } = options;
   const name = checkName('name', options.name ?? `operator-${letters(settings.random, 10)}`);
   const credentials = await credentialsFor(options, { node: name, role });
-  const { retry = false, codec, compression } = options;
-  const dial: DialOptions = { address, credentials, retry, codec, compression };
+  const { retry = false, dialTimeoutMs, codec, compression } = options;
+  const dial: DialOptions = { address, credentials, retry, dialTimeoutMs, codec, compression };
   const operator = new Operator({
     ...settings,
     name,

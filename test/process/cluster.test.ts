@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { assertNothingLeft } from '../leaks.js';
 import { writeHandlers } from './handlers.js';
 import { assertTame, jsonLines, type LeaderProcess, type Program, Sandbox } from './harness.js';
@@ -158,6 +159,15 @@ test('a line of a script on stderr reaches the log with its node, and moves no t
   assert.equal((await sandbox.run(['call', 'noisy'])).code, 0);
   await shell.said(/"node":"w1","type":"noisy".*"msg":"\\\\x1b\[31mred\\\\x07"/);
   assertTame(shell.stderr);
+});
+
+test('a leader that is slow to answer is waited for as long as the caller says', async () => {
+  leader.program.kill('SIGSTOP');
+  const call = sandbox.run(['call', 'up', 'x', '--timeout', '20s']);
+  // Longer than one dial takes by default.
+  await setTimeout(2_500);
+  leader.program.kill('SIGCONT');
+  assert.deepEqual(await call, { code: 0, signal: null, stdout: 'X\n', stderr: '' });
 });
 
 test('one who is evicted says so and exits 77; the others stay', async () => {
