@@ -15,3 +15,9 @@ export function applyMask(buffer: Buffer, at: number, bytes: number): void {
     buffer[at + i] = (buffer[at + i] as number) ^ (buffer[at - MASK_BYTES + (i & 3)] as number);
   }
 }
+
+/** Whether it is a key that changes nothing. */
+export function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 1) if (bytes[i] !== 0) return false;
+  return true;
+}

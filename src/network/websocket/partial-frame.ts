@@ -1,4 +1,4 @@
-import { applyMask, MASK_BYTES } from './mask.js';
+import { applyMask, isZero, MASK_BYTES } from './mask.js';
 
 /** What the head of a frame says. */
 export interface FrameHead {
@@ -47,7 +47,7 @@ export class PartialFrame {
     if (masked) first.copy(whole, 0, size - MASK_BYTES, size);
     at += first.copy(whole, at, size);
     for (let i = 1; i < this.pieces.length; i += 1) at += (this.pieces[i] as Buffer).copy(whole, at);
-    if (masked) applyMask(whole, MASK_BYTES, bytes);
+    if (masked && !isZero(whole, 0, MASK_BYTES)) applyMask(whole, MASK_BYTES, bytes);
     return whole.subarray(MASK_BYTES, MASK_BYTES + bytes);
   }
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { SpareBuffer } from '../framed/spare-buffer.js';
-import { applyMask, MASK_BYTES } from './mask.js';
+import { applyMask, isZero, MASK_BYTES } from './mask.js';
 import { PartialFrame } from './partial-frame.js';
 
 const FINAL_TEXT = 0x81;
@@ -220,11 +220,6 @@ const lengthBytes = (short: number): number => (short < LENGTH_16 ? 0 : short ==
 function longLength(chunk: Buffer, at: number, short: number): number {
   if (short === LENGTH_16) return chunk.readUInt16BE(at);
   return chunk.readUInt32BE(at) === 0 ? chunk.readUInt32BE(at + 4) : Number.POSITIVE_INFINITY;
-}
-
-function isZero(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i += 1) if (bytes[i] !== 0) return false;
-  return true;
 }
 
 /** Whether it is UTF-8. Short ASCII, which most of it is, is known sooner than Node can be asked. */
